@@ -1,0 +1,1 @@
+"""The clinic's node: recordings stay here, only noised sums leave."""

@@ -1,0 +1,1 @@
+"""The coordinator's side: it opens sums, never rows."""

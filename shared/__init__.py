@@ -1,0 +1,1 @@
+"""What every party of a federation must agree on: the channels, the features, the mechanism."""

@@ -1,0 +1,26 @@
+"""How the three commands speak to a person: results on the terminal, errors on stderr."""
+
+import sys
+from collections.abc import Callable
+
+from rich.console import Console
+
+from shared.errors import FedaffectError
+
+__all__ = ["output", "run_command", "stderr"]
+
+output = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+
+def run_command(command: Callable[[], object]) -> None:
+    """Run a typer application; show a ``FedaffectError`` as a message and leave with its code."""
+    try:
+        command()
+    except FedaffectError as error:
+        stderr.print("[bold red]Error:[/]", end=" ")
+        stderr.print(str(error), markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        stderr.print("Stopped.")
+        sys.exit(130)
