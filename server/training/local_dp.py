@@ -1,0 +1,55 @@
+"""The baseline others use: DP-SGD at each clinic with its own full noise, and FedAvg.
+
+Kept to be compared with, not to be used: every clinic pays the whole noise, and the weights of the
+average tell each clinic's size.
+"""
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from shared.errors import FederationError
+from shared.messages import Answer, Question
+from shared.model import PrivateModel
+from shared.privacy.accountant import mu_of
+from shared.privacy.feature_map import FeatureMap, direction_and_threshold
+from shared.study import Study
+
+__all__ = ["train_locally"]
+
+
+def train_locally(
+    study: Study, feature_map: FeatureMap
+) -> Generator[Question, Sequence[Answer], PrivateModel]:
+    """Average the weights that the clinics trained locally, round after round.
+
+    Parameters
+    ----------
+    study : Study
+        With method ``local-dp`` and its ``local`` settings.
+    feature_map : FeatureMap
+        The study's map.
+
+    Returns
+    -------
+    PrivateModel
+    """
+    if study.local is None or study.epsilon is None or study.delta is None:
+        raise FederationError(f"study {study.title!r} has no local-dp settings")
+    weights = np.zeros(feature_map.dimension + feature_map.appends_constant)
+    for number in range(1, study.local.rounds + 1):
+        answers = yield Question("local_steps", number, {"weights": weights})
+        counts = np.array([float(answer.arrays["examples"][0]) for answer in answers])
+        updated = np.stack([answer.arrays["weights"] for answer in answers])
+        if updated.shape[1:] != weights.shape or counts.sum() == 0:
+            raise FederationError("clinics answered weights that do not fit this study")
+        weights = counts @ updated / counts.sum()
+    direction, threshold = direction_and_threshold(feature_map, weights)
+    return PrivateModel(
+        study=study.digest,
+        direction=tuple(direction.tolist()),
+        threshold=threshold,
+        epsilon=study.epsilon,
+        delta=study.delta,
+        mu=mu_of(study.epsilon, study.delta),
+    )

@@ -1,0 +1,82 @@
+"""The released model: a direction and a threshold, and how a participant is scored with them."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.privacy.feature_map import FeatureMap, unit_scores
+
+__all__ = ["LinearModel", "PrivateModel", "TrainedModel"]
+
+
+@dataclass(frozen=True)
+class PrivateModel:
+    """Direction and threshold on unit vectors, released under differential privacy.
+
+    Attributes
+    ----------
+    study : str
+        Hash of the study.
+    direction : tuple of float
+        Shape (k,), on the unit vectors of the study's feature map.
+    threshold : float
+        A unit score above it reads as ASD.
+    epsilon, delta, mu : float
+        The promise the releases kept together.
+    """
+
+    study: str
+    direction: tuple[float, ...]
+    threshold: float
+    epsilon: float
+    delta: float
+    mu: float
+
+    def scores(self, features: NDArray[np.float64], feature_map: FeatureMap) -> NDArray[np.float64]:
+        """Unit score minus threshold, shape (n,); above 0 reads as ASD."""
+        vectors = feature_map.unit_vectors(features)
+        return unit_scores(vectors, np.array(self.direction)) - self.threshold
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """Logistic regression on standardised raw features, trained without privacy.
+
+    Attributes
+    ----------
+    study : str
+        Hash of the study.
+    mean, scale : tuple of float
+        Standardisation, shape (d,).
+    coefficients : tuple of float
+        On the standardised features, shape (d,).
+    intercept : float
+    cut : float
+        Log-odds above which a participant reads as ASD.
+    """
+
+    study: str
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    coefficients: tuple[float, ...]
+    intercept: float
+    cut: float
+
+    def scores(
+        self, features: NDArray[np.float64], feature_map: FeatureMap | None = None
+    ) -> NDArray[np.float64]:
+        """Log-odds minus cut, shape (n,); above 0 reads as ASD. A missing value counts as mean."""
+        standard = np.nan_to_num((features - np.array(self.mean)) / np.array(self.scale), nan=0.0)
+        return standard @ np.array(self.coefficients) + self.intercept - self.cut
+
+
+TrainedModel = PrivateModel | LinearModel
+
+
+def to_json(model: TrainedModel) -> str:
+    """Model file's text."""
+    content: dict[str, Any] = {"kind": type(model).__name__, **asdict(model)}
+    return json.dumps(content, indent=1) + "\n"

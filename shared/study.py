@@ -1,0 +1,159 @@
+"""The study: what the server asks for and what a clinic agreed to, in one document.
+
+Both sides read the same TOML file. Its canonical hash names the study in every message, so a
+clinic answers only for a study it holds itself, and everything that bounds privacy (epsilon,
+declared enrolment, roster, collusion margin, feature map) is read from the clinic's own copy.
+"""
+
+import functools
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from shared.channels import AttributeGroup
+from shared.errors import InputError
+from shared.privacy.feature_map import FeatureMap
+from shared.privacy.planner import Plan, make_plan
+
+__all__ = ["LocalTraining", "Method", "Study", "load_study"]
+
+Method = Literal["federated", "federated-dp", "local-dp"]
+
+
+class LocalTraining(BaseModel):
+    """Settings of the baseline that trains with DP-SGD at each clinic and averages the weights.
+
+    Attributes
+    ----------
+    rounds, steps : int
+        Averaging rounds, and full-batch steps at each clinic between them.
+    learning_rate : float
+        On the clinic's mean loss.
+    clipping_norm : float
+        Bound on one participant's gradient.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rounds: int = Field(ge=1, le=100)
+    steps: int = Field(ge=1, le=100)
+    learning_rate: float = Field(gt=0)
+    clipping_norm: float = Field(gt=0)
+
+
+class Study(BaseModel):
+    """A joint training, as all parties agree on it.
+
+    Attributes
+    ----------
+    title : str
+    clinics : tuple of str
+        The roster; every clinic answers every exchange.
+    participants : int
+        Declared enrolment over all clinics. A public constant, not a count of the data.
+    method : str
+        ``federated-dp``: noised sums over all clinics; ``federated``: exact sums, for simulation
+        and for data that need no privacy; ``local-dp``: DP-SGD at each clinic, as a baseline.
+    feature_map : str
+        SHA-256 of the map from features to unit vectors.
+    attribute_groups : tuple of AttributeGroup
+        Attribute groups that enter; empty for tables of other features.
+    epsilon, delta : float or None
+        Promise to each participant; required unless the method is ``federated``.
+    collusion_margin : int
+        Clinics that may side with the server without weakening the promise.
+    regularisation_c : float
+        Inverse strength of the L2 penalty (``federated`` only).
+    local : LocalTraining or None
+        Settings of ``local-dp``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field(min_length=1, max_length=200)
+    clinics: tuple[str, ...] = Field(min_length=1)
+    participants: int = Field(ge=1)
+    method: Method = "federated-dp"
+    feature_map: str = ""
+    attribute_groups: tuple[AttributeGroup, ...] = ()
+    epsilon: float | None = Field(default=None, gt=0)
+    delta: float | None = Field(default=None, gt=0, lt=1)
+    collusion_margin: int = Field(default=1, ge=0)
+    regularisation_c: float = Field(default=1.0, gt=0)
+    local: LocalTraining | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.clinics)) != len(self.clinics):
+            raise ValueError("a clinic stands twice in the roster")
+        if self.method != "federated" and (self.epsilon is None or self.delta is None):
+            raise ValueError(f"method {self.method} needs epsilon and delta")
+        if self.method == "local-dp" and self.local is None:
+            raise ValueError("method local-dp needs a [local] section")
+        if self.method == "federated-dp" and self.collusion_margin >= len(self.clinics):
+            raise ValueError("collusion_margin must be smaller than the number of clinics")
+        return self
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON: the study's name in every message."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def plan(self, feature_map: FeatureMap) -> Plan:
+        """Rounds, steps and noise, from the study and the public map alone.
+
+        Raises
+        ------
+        InputError
+            When the method needs no plan, or the map is not the study's.
+        """
+        if self.method != "federated-dp" or self.epsilon is None or self.delta is None:
+            raise InputError(f"a plan was asked for a study with method {self.method!r}")
+        self.check_map(feature_map)
+        return make_plan(
+            epsilon=self.epsilon,
+            delta=self.delta,
+            participants=self.participants,
+            clinics=len(self.clinics),
+            collusion_margin=self.collusion_margin,
+            top_eigenvalue=feature_map.top_eigenvalue,
+            with_threshold=feature_map.releases_threshold,
+        )
+
+    def check_map(self, feature_map: FeatureMap) -> None:
+        """Refuse a feature map other than the one the study names."""
+        if feature_map.digest != self.feature_map:
+            raise InputError(
+                f"study {self.title!r} names feature map {self.feature_map[:12]}..., this one is "
+                f"{feature_map.digest[:12]}...; get the study's public constants from the "
+                "coordinator"
+            )
+
+
+def load_study(path: Path) -> Study:
+    """Read a study from its TOML file.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, not TOML, or a field is missing, unknown or out of bounds.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"no study at {path}; ask the coordinator for study.toml") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a TOML file: {error}") from None
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc']) or 'study'}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise InputError(f"{path}: {problems}") from None

@@ -1,0 +1,5 @@
+"""Ways to run the same two Flower apps on one machine."""
+
+from simulations.engines.federation import Federation, train_federation
+
+__all__ = ["Federation", "train_federation"]
