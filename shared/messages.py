@@ -95,13 +95,14 @@ def unpack_questions(content: RecordDict) -> dict[str, Question]:
     studies, kinds, rounds = (header.get(name) for name in ("study", "kind", "round"))
     if not (isinstance(studies, list) and isinstance(kinds, list) and isinstance(rounds, list)):
         raise FederationError("a message with malformed questions arrived")
+    records = content.array_records  # a view made anew at every access
     questions = {}
     for study, kind, number in zip(studies, kinds, rounds, strict=True):
         if kind not in get_args(Kind):
             raise FederationError(f"question {kind!r} is unknown; update this node")
-        if str(study) not in content.array_records:
+        if str(study) not in records:
             raise FederationError("a question without its arrays arrived")
-        questions[str(study)] = Question(kind, int(number), _arrays(content, str(study)))
+        questions[str(study)] = Question(kind, int(number), _arrays(records[str(study)]))
     return questions
 
 
@@ -118,13 +119,14 @@ def unpack_answers(content: RecordDict, studies: Sequence[str]) -> dict[str, Ans
     FederationError
         When an answer is missing.
     """
-    missing = [study for study in studies if study not in content.array_records]
+    records = content.array_records
+    missing = [study for study in studies if study not in records]
     if missing:
         raise FederationError(
             f"no answer for {len(missing)} of {len(studies)} studies; is that clinic on another "
             "version?"
         )
-    return {study: Answer(_arrays(content, study)) for study in studies}
+    return {study: Answer(_arrays(records[study])) for study in studies}
 
 
 def _record(arrays: Arrays) -> ArrayRecord:
@@ -132,5 +134,5 @@ def _record(arrays: Arrays) -> ArrayRecord:
     return ArrayRecord({name: Array(np.ascontiguousarray(value)) for name, value in arrays.items()})
 
 
-def _arrays(content: RecordDict, study: str) -> dict[str, NDArray[np.generic]]:
-    return {name: array.numpy() for name, array in content.array_records[study].items()}
+def _arrays(record: ArrayRecord) -> dict[str, NDArray[np.generic]]:
+    return {name: array.numpy() for name, array in record.items()}

@@ -54,8 +54,6 @@ class LinearModel:
     coefficients : tuple of float
         On the standardised features, shape (d,).
     intercept : float
-    cut : float
-        Log-odds above which a participant reads as ASD.
     """
 
     study: str
@@ -63,14 +61,13 @@ class LinearModel:
     scale: tuple[float, ...]
     coefficients: tuple[float, ...]
     intercept: float
-    cut: float
 
     def scores(
         self, features: NDArray[np.float64], feature_map: FeatureMap | None = None
     ) -> NDArray[np.float64]:
-        """Log-odds minus cut, shape (n,); above 0 reads as ASD. A missing value counts as mean."""
+        """Log-odds of ASD, shape (n,); above 0 reads as ASD. A missing value counts as mean."""
         standard = np.nan_to_num((features - np.array(self.mean)) / np.array(self.scale), nan=0.0)
-        return standard @ np.array(self.coefficients) + self.intercept - self.cut
+        return standard @ np.array(self.coefficients) + self.intercept
 
 
 TrainedModel = PrivateModel | LinearModel

@@ -83,7 +83,6 @@ def train_exactly(study: Study) -> Generator[Question, Sequence[Answer], LinearM
         scale=tuple(scale.tolist()),
         coefficients=tuple(weights[:-1].tolist()),
         intercept=float(weights[-1]),
-        cut=0.0,
     )
 
 

@@ -220,7 +220,7 @@ def _composite_weights(
     columns = []
     for channel in GROUP_CHANNELS[group]:
         for statistic_class in range(_CLASSES):
-            members = (FEATURE_CHANNEL == channel) & (FEATURE_CLASS == statistic_class)
+            members = (channel == FEATURE_CHANNEL) & (statistic_class == FEATURE_CLASS)
             columns.append(np.where(members, FEATURE_SIGN, 0.0) / members.sum())
     fine = np.stack(columns, axis=1)
     coarse = np.stack([fine[:, index::_CLASSES].mean(axis=1) for index in range(_CLASSES)], axis=1)

@@ -142,14 +142,10 @@ def train_in_process(
         grid = InProcessGrid(
             create_client_app(federation.open_study), len(federation.clinics), count
         )
-        server_app = create_server_app(
-            lambda context: federation.prepared, deliver, deadline_s=0.0
-        )
+        server_app = create_server_app(lambda context: federation.prepared, deliver, deadline_s=0.0)
         server_app(
             grid,
-            Context(
-                run_id=_RUN_ID, node_id=0, node_config={}, state=RecordDict(), run_config={}
-            ),
+            Context(run_id=_RUN_ID, node_id=0, node_config={}, state=RecordDict(), run_config={}),
         )
     missing = len(federation.prepared) - len(models)
     if missing:

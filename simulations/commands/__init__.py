@@ -1,0 +1,1 @@
+"""The sub-commands of ``fedaffect-sim``, one file each."""

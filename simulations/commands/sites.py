@@ -1,0 +1,68 @@
+"""``fedaffect-sim sites``: site folders for virtual nodes, so that ``flwr run .`` has data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["sites_command"]
+
+
+def sites_command(
+    out: Annotated[Path, typer.Option(help="Folder for the study and one folder per clinic.")],
+    clinics: Annotated[int, typer.Option(min=2, help="Clinics.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the surrogate cohort.")] = 1000,
+    epsilon: Annotated[float, typer.Option(min=0.01, help="Privacy budget.")] = 4.0,
+    delta: Annotated[float, typer.Option(help="Delta.")] = 1e-5,
+) -> None:
+    """Write a study and the surrogate clinics' site folders for Flower's own runner.
+
+    The noise of this study comes from the operating system, as at a clinic.
+
+    Example: fedaffect-sim sites --out sites
+    """
+    import numpy as np
+
+    from client.site import SITES_VARIABLE
+    from shared.channels import ATTRIBUTE_GROUPS
+    from shared.console import output
+    from shared.features import write_features
+    from shared.files import write_atomic
+    from shared.privacy.constants import load_constants
+    from shared.privacy.unit_vectors import AffectMap
+    from shared.study import Study, study_to_toml
+    from simulations.cohort import surrogate_features
+    from simulations.commands.options import check_delta
+
+    table = surrogate_features(seed, clinics=clinics)
+    check_delta(delta, len(table))
+    names = tuple(sorted(set(table.clinic or ())))
+    study = Study(
+        title=f"Surrogate cohort {seed}",
+        clinics=names,
+        participants=len(table),
+        method="federated-dp",
+        feature_map=AffectMap(load_constants(), ATTRIBUTE_GROUPS).digest,
+        attribute_groups=ATTRIBUTE_GROUPS,
+        epsilon=epsilon,
+        delta=delta,
+        collusion_margin=1,
+    )
+    text = study_to_toml(study)
+    write_atomic(out / "study.toml", text)
+    for number, name in enumerate(names):
+        write_atomic(out / str(number) / "study.toml", text)
+        write_features(
+            out / str(number) / "features.parquet",
+            table.select(np.array([clinic == name for clinic in table.clinic or ()])),
+            source="surrogate",
+        )
+    folder = out.resolve()
+    output.print(
+        f"Study and {len(names)} surrogate clinics: {folder}\nTrain them with Flower:\n"
+        f"  export {SITES_VARIABLE}={folder}\n"
+        f"  flwr run . local --federation-config 'num-supernodes={len(names)}' --stream \\\n"
+        f"    -c 'study=\"{folder / 'study.toml'}\"'",
+        soft_wrap=True,
+        markup=False,
+    )

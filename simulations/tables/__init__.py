@@ -1,0 +1,1 @@
+"""Federate any labelled table of features, one site a clinic."""
