@@ -44,7 +44,7 @@ def _gradient(site: SiteStudy, question: Question) -> Answer:
     # torch and opacus take seconds to import; only this answer and the baseline need them.
     from shared.privacy.gradient_sum import gradient_contribution
 
-    plan = site.study.plan(site.feature_map)
+    plan = site.plan
     if not 1 <= question.round <= plan.rounds:
         raise PrivacyError(
             f"gradient round {question.round} was refused; the plan has {plan.rounds} rounds"
@@ -61,7 +61,7 @@ def _gradient(site: SiteStudy, question: Question) -> Answer:
 
 
 def _threshold(site: SiteStudy, question: Question) -> Answer:
-    plan = site.study.plan(site.feature_map)
+    plan = site.plan
     if plan.sigma_threshold is None or question.round != plan.rounds + 1:
         raise PrivacyError(
             f"threshold round {question.round} was refused; the plan releases "

@@ -18,6 +18,7 @@ from shared.features import read_features
 from shared.privacy.constants import DEFAULT_CONSTANTS, load_constants
 from shared.privacy.discrete_gaussian import NoiseSource, OperatingSystemNoise
 from shared.privacy.feature_map import FeatureMap, training_rows
+from shared.privacy.planner import Plan
 from shared.privacy.unit_vectors import AffectMap
 from shared.study import Study, load_study
 
@@ -67,6 +68,11 @@ class SiteStudy:
             )
         if self.study.method != "federated":
             self.study.check_map(self.feature_map)
+
+    @functools.cached_property
+    def plan(self) -> Plan:
+        """The study's plan, derived from the clinic's own copy."""
+        return self.study.plan(self.feature_map)
 
     @functools.cached_property
     def usable(self) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from shared.errors import InputError
 from shared.privacy.feature_map import FeatureMap
 from shared.privacy.planner import Plan, make_plan
 
-__all__ = ["LocalTraining", "Method", "Study", "load_study"]
+__all__ = ["LocalTraining", "Method", "Study", "load_study", "study_to_toml"]
 
 Method = Literal["federated", "federated-dp", "local-dp"]
 
@@ -157,3 +157,10 @@ def load_study(path: Path) -> Study:
             for item in error.errors()
         )
         raise InputError(f"{path}: {problems}") from None
+
+
+def study_to_toml(study: Study) -> str:
+    """Text of the study's file; :func:`load_study` reads it back to an equal study."""
+    import tomli_w
+
+    return tomli_w.dumps(study.model_dump(mode="json", exclude_none=True))

@@ -4,7 +4,12 @@ import typer
 
 from shared.console import run_command
 from shared.offline import stay_offline
+from simulations.commands.baseline import tune_baseline_command
+from simulations.commands.bench import engine_command
+from simulations.commands.constants import constants_command
 from simulations.commands.reproduce import reproduce_command
+from simulations.commands.sites import sites_command
+from simulations.commands.table import heart_command, table_command
 
 __all__ = ["app", "main"]
 
@@ -13,11 +18,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Simulate federations on one machine, reproduce the poster, federate any table.",
 )
+bench = typer.Typer(no_args_is_help=True, help="Measured speed.")
+
 app.command("reproduce")(reproduce_command)
+app.command("table")(table_command)
+app.command("heart")(heart_command)
+app.command("sites")(sites_command)
+app.command("constants")(constants_command)
+app.command("tune-baseline")(tune_baseline_command)
+app.add_typer(bench, name="bench")
+bench.command("engine")(engine_command)
 
 
-@app.callback()
-def _root() -> None:
+@bench.callback()
+def _bench() -> None:
     """Keep sub-commands even while there is only one."""
 
 

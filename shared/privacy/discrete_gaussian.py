@@ -8,7 +8,7 @@ source instead; nothing else in the product may.
 
 import hashlib
 import math
-import secrets
+import os
 from fractions import Fraction
 from typing import Protocol
 
@@ -33,8 +33,32 @@ class OperatingSystemNoise:
 
     def integers(self, variance: int, size: int, release: str) -> NDArray[np.int64]:
         """Draw exactly; ``release`` is not needed, since no draw is ever repeated."""
-        draws = [sample_discrete_gaussian(variance, secrets.randbelow) for _ in range(size)]
+        below = _SystemBits().below
+        draws = [sample_discrete_gaussian(variance, below) for _ in range(size)]
         return np.array(draws, dtype=np.int64)
+
+
+class _SystemBits:
+    """Uniform integers from the operating system, read some kilobytes at a time."""
+
+    _BLOCK = 4096
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._next = 0
+
+    def below(self, bound: int, /) -> int:
+        """Uniform integer in 0 .. bound-1, by rejection."""
+        bits = (bound - 1).bit_length()
+        size = (bits + 7) // 8
+        while True:
+            end = self._next + size
+            if end > len(self._bytes):
+                self._bytes, self._next, end = os.urandom(max(self._BLOCK, size)), 0, size
+            value = int.from_bytes(self._bytes[self._next : end]) >> (8 * size - bits)
+            self._next = end
+            if value < bound:
+                return value
 
 
 class SeededNoise:

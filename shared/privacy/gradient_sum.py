@@ -7,6 +7,7 @@ loss is summed, never averaged: an average would divide by the clinic's size and
 then tell it.
 """
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -116,11 +117,10 @@ def gradient_contribution(
         In grid steps of the clipping norm: divide by ``GRID`` and multiply by ``CLIPPING_NORM``.
         One participant moves it by at most ``GRID`` (L2).
     """
-    layer = torch.nn.Linear(len(weights), 1, bias=False, dtype=torch.float64)
+    module = _linear(len(weights))
+    (parameter,) = module.parameters()
     with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(weights.reshape(1, -1)))
-    # "sum" here too: the default "mean" would scale per-sample gradients by the batch size.
-    module = GradSampleModule(layer, loss_reduction="sum")
+        parameter.copy_(torch.from_numpy(weights.reshape(1, -1)))
     optimizer = IntegerGridOptimizer(
         torch.optim.SGD(module.parameters(), lr=1.0),
         noise_multiplier=float(np.sqrt(variance)) / GRID,
@@ -133,8 +133,19 @@ def gradient_contribution(
     loss: Any = torch.nn.functional.softplus(-margins).sum()
     loss.backward()
     optimizer.pre_step()
-    module.remove_hooks()
+    optimizer.zero_grad(set_to_none=True)
     return optimizer.released
+
+
+@functools.lru_cache(maxsize=16)
+def _linear(size: int) -> GradSampleModule:
+    """Layer that Opacus takes per-sample gradients of; attaching its hooks costs more than those.
+
+    It holds no state between uses: weights are set and gradients dropped by each.
+    """
+    layer = torch.nn.Linear(size, 1, bias=False, dtype=torch.float64)
+    # "sum" here too: the default "mean" would scale per-sample gradients by the batch size.
+    return GradSampleModule(layer, loss_reduction="sum")
 
 
 def _with_gradient(rows: NDArray[np.float64]) -> torch.Tensor:

@@ -10,9 +10,7 @@ __all__ = ["tune_baseline_command"]
 
 
 def tune_baseline_command(
-    epsilon: Annotated[
-        str, typer.Option(help="Privacy budgets, separated by commas.")
-    ] = "8,4,2,1",
+    epsilon: Annotated[str, typer.Option(help="Privacy budgets, separated by commas.")] = "8,4,2,1",
     delta: Annotated[float, typer.Option(help="Delta.")] = 1e-5,
 ) -> None:
     """Choose rounds, steps, learning rate and clipping of the baseline for each epsilon.

@@ -20,7 +20,9 @@ def constants_command(
     source: Annotated[
         str | None, typer.Option(help="Who the people are, for the study's readers.")
     ] = None,
-    people: Annotated[int, typer.Option(min=20, help="Surrogate people, without --features.")] = 300,
+    people: Annotated[
+        int, typer.Option(min=20, help="Surrogate people, without --features.")
+    ] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the surrogate people.")] = PUBLIC_SEED,
 ) -> None:
     """Make the public constants that place and whiten temporal features.

@@ -142,8 +142,8 @@ def _surrogate(clinics: int, world: str, seeds: list[int]) -> _Source:
         },
         "surrogate",
         f"{len(seeds)} surrogate cohorts (seeds {seeds[0]} to {seeds[-1]}, signal world "
-        f"{world!r}): 105 simulated children recorded, 88 (49 ASD, 39 non-ASD) consented and finished, "
-        f"22 channels at 24 Hz, {clinics} clinics. No child's data is in them.",
+        f"{world!r}): 105 simulated children recorded, 88 (49 ASD, 39 non-ASD) consented and "
+        f"finished, 22 channels at 24 Hz, {clinics} clinics. No child's data is in them.",
     )
 
 

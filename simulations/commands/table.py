@@ -210,6 +210,8 @@ def _results(
         if data.test is not None
         else "Cross-validation by participant, stratified by label, with other folds for each seed."
     )
+    by_people = data.feature_map is not None and data.feature_map.releases_threshold
+    scaled_by = "people" if by_people else "ranges"
     return schema.Results(
         provenance=schema.Provenance(
             command=command_line(),
@@ -227,9 +229,8 @@ def _results(
                 "first line is the mean weighted by site size. For every other method a site names "
                 "the test participants, and 'mean over sites' is the plain mean of those lines.\n\n"
                 "Federated DP: features scaled by public "
-                + ("people" if data.feature_map and data.feature_map.releases_threshold else "ranges")
-                + " alone, clipped gradient sums with Gaussian noise shared by all sites (safe "
-                f"against {collusion_margin} of them), full batches, exact composition."
+                f"{scaled_by} alone, clipped gradient sums with Gaussian noise shared by all sites "
+                f"(safe against {collusion_margin} of them), full batches, exact composition."
             ),
             engine="inprocess",
             seed=seed,
