@@ -1,0 +1,29 @@
+"""``fedaffect-server``: the coordinator's command."""
+
+import typer
+
+from server.pretraining.commands import app as cnn
+from shared.console import run_command
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Coordinate a federation: the affect network, studies, joint training, reports.",
+)
+app.add_typer(cnn, name="cnn")
+
+
+@app.callback()
+def _root() -> None:
+    """Keep sub-commands even while there is only one."""
+
+
+def main() -> None:
+    """Run the command line; errors become messages and exit codes."""
+    run_command(app)
+
+
+if __name__ == "__main__":
+    main()
