@@ -33,7 +33,8 @@ def create_client_app(
     @client_app.query("ready")
     def ready(message: Message, context: Context) -> Message:
         """Name the clinic for each study asked about, or fail where one is not held."""
-        studies = message.content.config_records["studies"].get("study")
+        asked = message.content.config_records.get("studies")
+        studies = asked.get("study") if asked is not None else None
         if not isinstance(studies, list):
             raise FederationError("a ready question without studies arrived")
         clinics = [open_study(context, str(digest)).clinic for digest in studies]

@@ -5,6 +5,8 @@ strength at every clinic. The noise is set by exact composition over all steps, 
 as it can honestly be.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -76,7 +78,7 @@ def private_steps(
     signs = torch.from_numpy(np.where(site.labels, 1.0, -1.0))
     for _ in range(settings.steps):
         optimizer.zero_grad()
-        loss = torch.nn.functional.softplus(-signs * module(rows).squeeze(1)).mean()
+        loss: Any = torch.nn.functional.softplus(-signs * module(rows).squeeze(1)).mean()
         loss.backward()
         optimizer.step()
     module.remove_hooks()

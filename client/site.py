@@ -77,7 +77,8 @@ class SiteStudy:
     @functools.cached_property
     def usable(self) -> NDArray[np.bool_]:
         """Participants whose features make a unit vector, shape (n,)."""
-        return self._all_vectors.any(axis=1)
+        present: NDArray[np.bool_] = np.any(self._all_vectors, axis=1)
+        return present
 
     @functools.cached_property
     def vectors(self) -> NDArray[np.int64]:

@@ -1,0 +1,99 @@
+"""One table of temporal features from a folder of attribute files.
+
+Rows can only be compared when the same network and software made them, so files of mixed origin
+are refused instead of being averaged over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from shared.attributes import AttributeSeries, read_attributes
+from shared.channels import FRAME_RATE_HZ
+from shared.errors import InputError
+from shared.features import FEATURE_NAMES, FeatureTable, temporal_features
+
+__all__ = ["BuiltFeatures", "build_features"]
+
+_MUST_AGREE: Final = {
+    "weights_sha256": "the network's weights",
+    "detector": "the face detector",
+    "software": "the software version",
+    "parameters": "the extraction parameters",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltFeatures:
+    """A feature table and the participants whose row is empty.
+
+    Attributes
+    ----------
+    table : FeatureTable
+    face_seconds : dict of str to float
+        Seconds with a face of every participant.
+    too_short : tuple of str
+        Participants whose row is NaN because too little of the recording shows a face.
+    """
+
+    table: FeatureTable
+    face_seconds: dict[str, float]
+    too_short: tuple[str, ...]
+
+
+def build_features(folder: Path) -> BuiltFeatures:
+    """Features of every attribute file in ``folder``.
+
+    Parameters
+    ----------
+    folder : Path
+        Written by ``fedaffect-client extract``.
+
+    Returns
+    -------
+    BuiltFeatures
+        Rows sorted by participant.
+
+    Raises
+    ------
+    InputError
+        When the folder is missing or empty, a file is damaged, two files name one participant, or
+        the files were made with different weights, software or parameters.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; give the folder that `extract` wrote")
+    files = sorted(file for file in folder.glob("*.parquet") if not file.name.startswith("."))
+    if not files:
+        raise InputError(f"{folder}: no attribute file (*.parquet); run `extract` first")
+    names: list[str] = []
+    rows = []
+    seconds: dict[str, float] = {}
+    first: AttributeSeries | None = None
+    for file in files:
+        series = read_attributes(file)
+        first = first or series
+        _check_same_origin(files[0], first, file, series)
+        names.append(series.participant)
+        rows.append(temporal_features(series.values, rate_hz=FRAME_RATE_HZ))
+        seconds[series.participant] = series.face_seconds
+    table = FeatureTable(tuple(names), np.stack(rows), tuple(FEATURE_NAMES))
+    return BuiltFeatures(table, seconds, _empty_rows(names, rows))
+
+
+def _empty_rows(names: Sequence[str], rows: Sequence[np.ndarray]) -> tuple[str, ...]:
+    pairs = zip(names, rows, strict=True)
+    return tuple(name for name, row in pairs if not np.isfinite(row).any())
+
+
+def _check_same_origin(
+    first_file: Path, first: AttributeSeries, file: Path, series: AttributeSeries
+) -> None:
+    for key, what in _MUST_AGREE.items():
+        if first.provenance.get(key) != series.provenance.get(key):
+            raise InputError(
+                f"{first_file.name} and {file.name} differ in {what}; extract all recordings "
+                "again with one version into one folder"
+            )

