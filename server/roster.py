@@ -111,10 +111,14 @@ class Roster:
             content = RecordDict({"studies": ConfigRecord({"study": digests})})
             for reply in self._exchange([Message(content, node, READY) for node in new]):
                 if reply.has_error():
-                    refusals.append(reply.error.reason)
+                    refusals.append(reply.error.reason or "a node failed without a reason")
                     continue
-                names = reply.content.config_records["ready"]["clinic"]
-                clinic = str(names[0]) if isinstance(names, list) and names else "?"
+                ready = reply.content.config_records.get("ready")
+                names = ready.get("clinic") if ready is not None else None
+                if not isinstance(names, list) or len(set(names)) != 1:
+                    refusals.append("a node did not name its clinic; is it on another version?")
+                    continue
+                clinic = str(names[0])
                 if clinic in found:
                     raise FederationError(
                         f"two nodes say they are clinic {clinic!r}; stop one of them"

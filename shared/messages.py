@@ -8,7 +8,7 @@ number of examples and no metric.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
@@ -95,14 +95,17 @@ def unpack_questions(content: RecordDict) -> dict[str, Question]:
     studies, kinds, rounds = (header.get(name) for name in ("study", "kind", "round"))
     if not (isinstance(studies, list) and isinstance(kinds, list) and isinstance(rounds, list)):
         raise FederationError("a message with malformed questions arrived")
+    if not len(studies) == len(kinds) == len(rounds):
+        raise FederationError("a message with malformed questions arrived")
     records = content.array_records  # a view made anew at every access
     questions = {}
     for study, kind, number in zip(studies, kinds, rounds, strict=True):
         if kind not in get_args(Kind):
             raise FederationError(f"question {kind!r} is unknown; update this node")
-        if str(study) not in records:
-            raise FederationError("a question without its arrays arrived")
-        questions[str(study)] = Question(kind, int(number), _arrays(records[str(study)]))
+        if not isinstance(number, int) or str(study) not in records:
+            raise FederationError("a question without its round or its arrays arrived")
+        known: Any = kind  # one of Kind, as checked above
+        questions[str(study)] = Question(known, number, _arrays(records[str(study)]))
     return questions
 
 

@@ -67,7 +67,8 @@ class LinearModel:
     ) -> NDArray[np.float64]:
         """Log-odds of ASD, shape (n,); above 0 reads as ASD. A missing value counts as mean."""
         standard = np.nan_to_num((features - np.array(self.mean)) / np.array(self.scale), nan=0.0)
-        return standard @ np.array(self.coefficients) + self.intercept
+        log_odds: NDArray[np.float64] = standard @ np.array(self.coefficients) + self.intercept
+        return log_odds
 
 
 TrainedModel = PrivateModel | LinearModel

@@ -37,7 +37,7 @@ class LocalTraining(BaseModel):
         Bound on one participant's gradient.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rounds: int = Field(ge=1, le=100)
     steps: int = Field(ge=1, le=100)
@@ -72,7 +72,7 @@ class Study(BaseModel):
         Settings of ``local-dp``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     title: str = Field(min_length=1, max_length=200)
     clinics: tuple[str, ...] = Field(min_length=1)

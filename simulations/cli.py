@@ -6,6 +6,7 @@ from shared.console import run_command
 from shared.offline import stay_offline
 from simulations.commands.baseline import tune_baseline_command
 from simulations.commands.bench import engine_command
+from simulations.commands.cohort import calibrate_command, cohort_command
 from simulations.commands.constants import constants_command
 from simulations.commands.reproduce import reproduce_command
 from simulations.commands.sites import sites_command
@@ -23,6 +24,8 @@ bench = typer.Typer(no_args_is_help=True, help="Measured speed.")
 app.command("reproduce")(reproduce_command)
 app.command("table")(table_command)
 app.command("heart")(heart_command)
+app.command("cohort")(cohort_command)
+app.command("calibrate")(calibrate_command)
 app.command("sites")(sites_command)
 app.command("constants")(constants_command)
 app.command("tune-baseline")(tune_baseline_command)

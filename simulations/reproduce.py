@@ -35,6 +35,7 @@ from simulations.experiment import (
     pooled_scores,
 )
 from simulations.folds import stratified_folds
+from simulations.results import Method as ResultMethod
 
 __all__ = [
     "BASELINE_SETTINGS",
@@ -87,7 +88,7 @@ class Protocol:
 class Measured(NamedTuple):
     """Metrics of one method on one combination in one cohort."""
 
-    method: str
+    method: ResultMethod
     combination: str
     site: str | None
     epsilon: float | None

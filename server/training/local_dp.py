@@ -7,6 +7,7 @@ average tell each clinic's size.
 from collections.abc import Generator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.errors import FederationError
 from shared.messages import Answer, Question
@@ -39,10 +40,10 @@ def train_locally(
     weights = np.zeros(feature_map.dimension + feature_map.appends_constant)
     for number in range(1, study.local.rounds + 1):
         answers = yield Question("local_steps", number, {"weights": weights})
-        counts = np.array([float(answer.arrays["examples"][0]) for answer in answers])
-        updated = np.stack([answer.arrays["weights"] for answer in answers])
-        if updated.shape[1:] != weights.shape or counts.sum() == 0:
-            raise FederationError("clinics answered weights that do not fit this study")
+        counts = _stacked(answers, "examples", (1,))[:, 0]
+        updated = _stacked(answers, "weights", weights.shape)
+        if counts.sum() == 0:
+            raise FederationError(f"no clinic of study {study.title!r} has a usable participant")
         weights = counts @ updated / counts.sum()
     direction, threshold = direction_and_threshold(feature_map, weights)
     return PrivateModel(
@@ -53,3 +54,12 @@ def train_locally(
         delta=study.delta,
         mu=mu_of(study.epsilon, study.delta),
     )
+
+
+def _stacked(answers: Sequence[Answer], name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    arrays = [answer.arrays.get(name) for answer in answers]
+    if any(array is None or array.shape != shape for array in arrays):
+        raise FederationError(
+            f"a clinic answered {name!r} of another shape than {shape}; is it on another version?"
+        )
+    return np.stack([np.asarray(array, dtype=np.float64) for array in arrays])

@@ -24,7 +24,7 @@ __all__ = [
     "mu_of",
 ]
 
-_MU_RANGE = (1e-6, 60.0)
+_LARGEST_MU = 60.0
 
 
 def delta_of(epsilon: float, mu: float) -> float:
@@ -86,13 +86,13 @@ def mu_of(epsilon: float, delta: float) -> float:
         raise PrivacyError(
             "epsilon 0 asked; a model can only be released with epsilon > 0 (4 or 8 are usual)"
         )
-    low, high = _MU_RANGE
-    if delta_of(epsilon, high) <= delta:
+    if delta_of(epsilon, _LARGEST_MU) <= delta:
         raise PrivacyError(
-            f"epsilon {epsilon:g} asked; that is no privacy at all (mu above {high:g}). "
+            f"epsilon {epsilon:g} asked; that is no privacy at all (mu above {_LARGEST_MU:g}). "
             "Choose an epsilon of at most 100"
         )
-    return float(brentq(lambda mu: delta_of(epsilon, mu) - delta, low, high, xtol=1e-14))
+    # mu = 0 costs nothing, so it brackets the root from below however small the promise.
+    return float(brentq(lambda mu: delta_of(epsilon, mu) - delta, 0.0, _LARGEST_MU, xtol=1e-14))
 
 
 def composed_mu(noise_multipliers: Iterable[float]) -> float:

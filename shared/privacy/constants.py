@@ -56,7 +56,7 @@ _SHRINKAGE: Final = 0.8
 class GroupConstants(BaseModel):
     """Whitening of one attribute group: fine (channel x class) and coarse (class) composites."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     fine_whitening: list[list[float]]
     fine_centre: list[float]
@@ -69,7 +69,7 @@ class GroupConstants(BaseModel):
 class PublicConstants(BaseModel):
     """Everything the map from temporal features to unit vectors takes from public people."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     version: int
     features_version: int
@@ -121,6 +121,11 @@ def load_constants(path: Path = DEFAULT_CONSTANTS) -> PublicConstants:
             f"({len(constants.mean)} of them); this version needs {CONSTANTS_VERSION} and "
             f"{FEATURES_VERSION} ({len(FEATURE_NAMES)}). Make it anew with "
             "`fedaffect-sim constants`"
+        )
+    flaw = _flaw(constants)
+    if flaw:
+        raise InputError(
+            f"{path} is not a constants file: {flaw}. Make it anew with `fedaffect-sim constants`"
         )
     return constants
 
@@ -220,11 +225,34 @@ def _composite_weights(
     columns = []
     for channel in GROUP_CHANNELS[group]:
         for statistic_class in range(_CLASSES):
-            members = (channel == FEATURE_CHANNEL) & (statistic_class == FEATURE_CLASS)
+            members = np.equal(FEATURE_CHANNEL, channel) & np.equal(FEATURE_CLASS, statistic_class)
             columns.append(np.where(members, FEATURE_SIGN, 0.0) / members.sum())
     fine = np.stack(columns, axis=1)
     coarse = np.stack([fine[:, index::_CLASSES].mean(axis=1) for index in range(_CLASSES)], axis=1)
     return fine, coarse
+
+
+def _flaw(constants: PublicConstants) -> str | None:
+    """Return the first thing in a constants file that the map could not work with."""
+    if constants.people < _FEWEST_PEOPLE:
+        return f"people: {constants.people}, at least {_FEWEST_PEOPLE} are needed"
+    if len(constants.sd) != len(FEATURE_NAMES) or min(constants.sd) <= 0:
+        return f"sd: {len(FEATURE_NAMES)} numbers above 0 are needed"
+    for group in ATTRIBUTE_GROUPS:
+        block = constants.groups.get(group)
+        if block is None:
+            return f"groups: {group} is missing"
+        fine = _CLASSES * len(GROUP_CHANNELS[group])
+        for name, size in (("fine", fine), ("coarse", _CLASSES)):
+            whitening: list[list[float]] = getattr(block, f"{name}_whitening")
+            lengths = {len(whitening), *map(len, whitening), len(getattr(block, f"{name}_centre"))}
+            if lengths != {size} or getattr(block, f"{name}_variance") <= 0:
+                return f"groups.{group}: a {name} whitening of size {size} is needed"
+    for combination in all_combinations():
+        name = combination_name(combination)
+        if not 0 < constants.top_eigenvalue.get(name, 0.0) <= 1:
+            return f"top_eigenvalue: {name} must be there and lie in (0, 1]"
+    return None
 
 
 def _logits(features: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -33,7 +33,7 @@ def on_grid(rows: NDArray[np.float64]) -> NDArray[np.int64]:
     shrink = GRID * (1 - np.sqrt(rows.shape[1]) / (2 * GRID))
     # A coordinate above one can only belong to a row that is refused, so it need not be exact.
     bounded = np.clip(np.nan_to_num(rows, nan=2.0, posinf=2.0, neginf=-2.0), -2.0, 2.0)
-    integers = np.rint(shrink * bounded).astype(np.int64)
+    integers: NDArray[np.int64] = np.rint(shrink * bounded).astype(np.int64)
     too_long = np.square(integers).sum(axis=1) > GRID**2
     integers[too_long] = 0
     return integers

@@ -75,4 +75,5 @@ def open_sum(
                 f"contribution {index} has type {values.dtype} and shape {values.shape}; "
                 f"uint64 of shape ({length},) is expected. Is that clinic on another version?"
             )
-    return np.add.reduce(np.stack(contributions)).view(np.int64)
+    total: NDArray[np.uint64] = np.add.reduce(np.stack(contributions))
+    return total.view(np.int64)

@@ -109,7 +109,7 @@ class TableMap:
             Norm <= ``GRID``; the last coordinate is the constant. A row that is not finite is a
             zero row.
         """
-        usable = np.isfinite(features).all(axis=1)
+        usable = np.all(np.isfinite(features), axis=1)
         whitened = (np.where(usable[:, None], features, 0.0) - self.offset) @ self.whitening
         rows = np.hstack([whitened, np.full((len(features), 1), self.constant)])
         vectors = on_grid(rows / np.linalg.norm(rows, axis=1, keepdims=True))
@@ -172,11 +172,20 @@ def map_from_people(people: NDArray[np.float64]) -> TableMap:
             f"column {int(np.flatnonzero(empty)[0]) + 1} of the public people holds no value; "
             "remove the column or give public ranges instead"
         )
+    if np.isinf(people).any():
+        column = int(np.flatnonzero(np.isinf(people).any(axis=0))[0]) + 1
+        raise InputError(
+            f"column {column} of the public people holds an infinite value; correct it or leave "
+            "the cell empty"
+        )
     centre = np.nanmean(people, axis=0)
-    spread = np.nanstd(people, axis=0, ddof=1)
+    freedom = np.maximum((~np.isnan(people)).sum(axis=0) - 1, 1)
+    spread = np.sqrt(np.nansum(np.square(people - centre), axis=0) / freedom)
+    # The mean of equal numbers is off by a rounding error, which is no spread.
+    varies = spread > 1e-10 * np.abs(centre)
     draft = TableMap(
         centre=centre,
-        scale=np.where(spread > 0, spread, 1.0),
+        scale=np.where(varies, spread, 1.0),
         limit=_SCORE_LIMIT,
         offset=np.zeros(len(centre)),
         whitening=np.eye(len(centre)),

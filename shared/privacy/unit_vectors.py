@@ -25,6 +25,10 @@ _COARSE_SHARE: Final = 0.25
 _SHORTEST: Final = 0.35  # in units of the public root-mean-square norm; shorter rows stay short
 
 
+_Numbers = NDArray[np.float64]
+_Block = tuple[AttributeGroup, _Numbers, _Numbers, _Numbers, _Numbers]
+
+
 class AffectMap:
     """Unit vectors of temporal affect features for one combination of attribute groups.
 
@@ -84,7 +88,7 @@ class AffectMap:
         ndarray of int64, shape (n, dimension)
             Norm <= ``GRID``; a row with a feature that is not finite is a zero row.
         """
-        usable = np.isfinite(features).all(axis=1)
+        usable = np.all(np.isfinite(features), axis=1)
         scores = standard_scores(self.constants, np.where(usable[:, None], features, 0.5))
         parts = []
         for group, fine_whitening, fine_centre, coarse_whitening, coarse_centre in self._blocks:
@@ -98,7 +102,7 @@ class AffectMap:
         return vectors
 
     @functools.cached_property
-    def _blocks(self) -> list[tuple[AttributeGroup, *tuple[NDArray[np.float64], ...]]]:
+    def _blocks(self) -> list[_Block]:
         """Whitening and centres of the chosen groups, scaled to a public mean square of one."""
         chosen = [self.constants.groups[group] for group in self.groups]
         fine_scale = np.sqrt((1 - _COARSE_SHARE) / sum(c.fine_variance for c in chosen))

@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -16,6 +16,9 @@ from simulations.commands.options import (
     parse_epsilons,
     progress_bar,
 )
+
+if TYPE_CHECKING:
+    from simulations.cohort import World
 
 __all__ = ["reproduce_command"]
 
@@ -76,7 +79,11 @@ def reproduce_command(
         collusion_margin=1,
     )
     seeds = list(range(seed, seed + cohorts))
-    source = _real_cohort(cohort_dir, seeds) if cohort_dir else _surrogate(clinics, world, seeds)
+    source = (
+        _cohort_folder(cohort_dir, clinics, seeds)
+        if cohort_dir
+        else _surrogate(clinics, world, seeds)
+    )
     check_delta(delta, source.participants)
     with progress_bar() as progress:
         task = progress.add_task("Cohorts trained and tested", total=cohorts)
@@ -133,7 +140,7 @@ def _surrogate(clinics: int, world: str, seeds: list[int]) -> _Source:
     counts = clinic_sizes(clinics, 49, 39)
     return _Source(
         [
-            functools.partial(surrogate_features, seed, clinics=clinics, world=world)
+            functools.partial(surrogate_features, seed, clinics=clinics, world=cast("World", world))
             for seed in seeds
         ],
         {
@@ -147,21 +154,27 @@ def _surrogate(clinics: int, world: str, seeds: list[int]) -> _Source:
     )
 
 
-def _real_cohort(folder: Path, seeds: list[int]) -> _Source:
+def _cohort_folder(folder: Path, clinics: int, seeds: list[int]) -> _Source:
     from simulations.cohort.folder import load_cohort_dir
 
-    loaded = load_cohort_dir(folder)
-    table = loaded.table
+    with progress_bar() as progress:
+        task = progress.add_task("Participants read", total=None)
+        table = load_cohort_dir(
+            folder,
+            clinics,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
     sizes: dict[str, tuple[int, int]] = {}
-    for clinic, asd in zip(table.clinic or (), table.asd.tolist(), strict=True):
+    labels = () if table.asd is None else table.asd.tolist()
+    for clinic, asd in zip(table.clinic or (), labels, strict=True):
         n, positive = sizes.get(clinic, (0, 0))
         sizes[clinic] = (n + 1, positive + int(asd))
-    kind: Literal["surrogate", "real"] = "surrogate" if loaded.surrogate else "real"
+    kind: Literal["surrogate", "real"] = "surrogate" if table.source == "surrogate" else "real"
     return _Source(
         [functools.partial(_same, table)] * len(seeds),
         dict(sorted(sizes.items())),
         kind,
-        f"{'Surrogate' if loaded.surrogate else 'Real'} cohort of {len(table)} analysed "
+        f"{kind.capitalize()} cohort of {len(table)} analysed "
         f"participants from {folder.name}, repeated {len(seeds)} times with other folds and noise; "
         "intervals show that repetition, not the sampling of participants.",
     )
@@ -181,8 +194,8 @@ def _results(
     from simulations import results as schema
     from simulations.reproduce import FOLDS, declared_plan
 
-    series: dict[tuple[str, str, str | None, float | None], list[dict[str, float]]] = defaultdict(
-        list
+    series: dict[tuple[schema.Method, str, str | None, float | None], list[dict[str, float]]] = (
+        defaultdict(list)
     )
     for cohort in measured:
         for item in cohort:
@@ -232,6 +245,10 @@ def _results(
         )
         for epsilon in protocol.epsilons
     ]
+    further: dict[str, Any] = {
+        "constants": f"{constants.source} (sha256 {constants.digest[:16]}, "
+        f"{constants.people} people)"
+    }
     provenance = schema.Provenance(
         command=command_line(),
         data=source.data,
@@ -273,7 +290,7 @@ def _results(
             "The cross-validated table itself is not differentially private: it is made by someone "
             "who holds all rows.",
         ),
-        constants=f"{constants.source} (sha256 {constants.digest[:16]}, {constants.people} people)",
+        **further,
     )
     return schema.Results(
         provenance=provenance, results=tuple(records), differences=tuple(differences)

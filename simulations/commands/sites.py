@@ -55,7 +55,6 @@ def sites_command(
         write_features(
             out / str(number) / "features.parquet",
             table.select(np.array([clinic == name for clinic in table.clinic or ()])),
-            source="surrogate",
         )
     folder = out.resolve()
     output.print(

@@ -168,7 +168,9 @@ def _results(
     from simulations import results as schema
     from simulations.tables.evaluation import COMBINATION
 
-    series: dict[tuple[str, str | None, float | None], list[dict[str, float]]] = defaultdict(list)
+    series: dict[tuple[schema.Method, str | None, float | None], list[dict[str, float]]] = (
+        defaultdict(list)
+    )
     for repeat in measured:
         for item in repeat:
             series[item.method, item.site, item.epsilon].append(item.metrics)

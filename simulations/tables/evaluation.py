@@ -18,6 +18,7 @@ from simulations.experiment import (
 )
 from simulations.folds import stratified_folds
 from simulations.reproduce import Measured, parallel_map
+from simulations.results import Method
 from simulations.tables.reading import TableData
 
 __all__ = ["COMBINATION", "MEAN_OVER_SITES", "evaluate_table", "table_sample"]
@@ -87,7 +88,9 @@ def _evaluate(
     arms += [Arm("federated-dp", e, delta, collusion_margin=margin) for e in epsilons]
     scores = federated_scores([sample], splits, arms, regularisation_c=c, seed=seed)
 
-    def by_site(method: str, epsilon: float | None, values: NDArray[np.float64]) -> list[Measured]:
+    def by_site(
+        method: Method, epsilon: float | None, values: NDArray[np.float64]
+    ) -> list[Measured]:
         rows = [
             Measured(
                 method,

@@ -21,6 +21,7 @@ __all__ = ["Columns", "TableData", "read_table"]
 _POSITIVE: Final = frozenset({"1", "true", "yes", "asd", "positive", "case"})
 _NEGATIVE: Final = frozenset({"0", "-1", "false", "no", "non-asd", "negative", "control"})
 _SPLITS: Final = ("train", "test")
+_SEPARATORS: Final = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,10 @@ def _read(path: Path, what: str) -> Any:
         if path.suffix.lower() in (".parquet", ".pq"):
             frame = pd.read_parquet(path)
         else:
+            with path.open(encoding="utf-8-sig") as stream:
+                header = stream.readline()
             frame = pd.read_csv(
-                path, sep=None, engine="python", encoding="utf-8-sig", na_values=["?"]
+                path, sep=max(_SEPARATORS, key=header.count), encoding="utf-8-sig", na_values=["?"]
             )
     except FileNotFoundError:
         raise InputError(f"{what} {path}: no such file") from None
