@@ -21,6 +21,15 @@ def run_command(command: Callable[[], object]) -> None:
         stderr.print("[bold red]Error:[/]", end=" ")
         stderr.print(str(error), markup=False)
         sys.exit(error.exit_code)
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        stderr.print("[bold red]Error:[/]", end=" ")
+        stderr.print(
+            f"the system refused a file operation{place}: {error.strerror or error}. Check that the "
+            "folder exists, is writable, and has room",
+            markup=False,
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         stderr.print("Stopped.")
         sys.exit(130)

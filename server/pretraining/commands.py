@@ -208,14 +208,16 @@ def _print_metrics(metrics: dict[str, dict[str, Any]]) -> None:
 
     from shared.channels import EXPRESSIONS
 
-    table = Table("FER+ PrivateTest", "faces", "accuracy", "macro F1", *EXPRESSIONS)
-    for title, row in metrics.items():
+    table = Table("FER+ PrivateTest", *(title.replace("_", " ") for title in metrics))
+    columns = list(metrics.values())
+    table.add_row("faces", *(str(column["faces"]) for column in columns))
+    table.add_row("accuracy", *(f"{column['accuracy']:.4f}" for column in columns))
+    table.add_row(
+        "macro F1", *(f"{column['macro_f1']:.4f}" for column in columns), end_section=True
+    )
+    for name in EXPRESSIONS:
         table.add_row(
-            title.replace("_", " "),
-            str(row["faces"]),
-            f"{row['accuracy']:.4f}",
-            f"{row['macro_f1']:.4f}",
-            *(f"{row['f1'][name]:.2f}" for name in EXPRESSIONS),
+            f"F1 {name}", *(f"{c['f1'][name]:.3f} of {c['count'][name]}" for c in columns)
         )
     output.print(table)
 

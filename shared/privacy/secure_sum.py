@@ -10,7 +10,9 @@ Masks are not added yet: the totals and the noise in them are as they will be, b
 be trusted not to look at single contributions.
 """
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +37,7 @@ def share_variance(sigma: float, grid: int, clinics: int, collusion_margin: int)
     clinics, collusion_margin : int
         Roster size, and how many of them may side with the server.
     """
-    honest = clinics - collusion_margin
-    numerator, denominator = ((grid * sigma) ** 2).as_integer_ratio()
-    return -(-numerator // (denominator * honest))
+    return math.ceil((grid * Fraction(sigma)) ** 2 / (clinics - collusion_margin))
 
 
 def contribution(values: NDArray[np.int64]) -> NDArray[np.uint64]:

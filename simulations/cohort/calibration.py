@@ -23,7 +23,7 @@ provenance, and the generator reads its effects from there.
 import json
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,14 +132,14 @@ def measure(
     cohorts : int
         At least 2.
     processes : int
-        Worker processes, one thread each.
+        Worker processes, one thread each; 1 works in this process.
     on_progress : callable
         Told after each cohort.
     """
     tasks = [(seed, effects) for seed in range(cohorts)]
     results = []
-    with _workers(processes) as pool:
-        for done, values in enumerate(pool.map(_measure_one, tasks), start=1):
+    with _mapping(processes) as mapped:
+        for done, values in enumerate(mapped(_measure_one, tasks), start=1):
             results.append(values)
             on_progress(done, cohorts)
     return Measurement(np.stack(results))
@@ -270,15 +270,19 @@ def _named(values: NDArray[np.float64]) -> dict[str, float]:
 
 
 @contextmanager
-def _workers(processes: int) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes with one thread each: matrices are small, threads would only compete."""
-    with ProcessPoolExecutor(
-        processes, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread
-    ) as pool:
-        yield pool
+def _mapping(processes: int) -> Iterator[Callable[..., Iterable[NDArray[np.float64]]]]:
+    """``map`` over worker processes, or the built-in one where one process is asked."""
+    if processes == 1:
+        yield map
+        return
+    # Spawned, since forking a process that runs a progress bar's thread is unsafe.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_one_thread) as pool:
+        yield pool.map
 
 
 def _one_thread() -> None:
+    """Matrices are small: threads of two workers would only compete."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
