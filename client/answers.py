@@ -69,6 +69,7 @@ def _threshold(site: SiteStudy, question: Question) -> Answer:
         )
     total = threshold_contribution(
         site.vectors,
+        site.labels,
         _weights(question, site.feature_map.dimension),
         variance=_share(site, plan.sigma_threshold),
         noise=site.noise,

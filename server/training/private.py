@@ -55,8 +55,8 @@ def train_privately(
     if plan.sigma_threshold is not None:
         question = Question("threshold", plan.rounds + 1, {"weights": direction})
         answers = yield question
-        opened = open_sum(_vectors(answers), clinics=clinics, length=2)
-        threshold = threshold_from_sum(opened, feature_map.dimension)
+        opened = open_sum(_vectors(answers), clinics=clinics, length=1)
+        threshold = threshold_from_sum(opened, feature_map.dimension, plan.participants)
     return PrivateModel(
         study=study.digest,
         direction=tuple(direction.tolist()),

@@ -257,7 +257,8 @@ def _flaw(constants: PublicConstants) -> str | None:
 
 def _logits(features: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = FEATURE_RANGES[:, 0], FEATURE_RANGES[:, 1]
-    placed = np.clip((features - low) / (high - low), _EDGE, 1 - _EDGE)
+    with np.errstate(over="ignore"):  # an infinite quotient is clipped like any other
+        placed = np.clip((features - low) / (high - low), _EDGE, 1 - _EDGE)
     logits: NDArray[np.float64] = np.log(placed) - np.log1p(-placed)
     return logits
 

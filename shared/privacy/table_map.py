@@ -92,7 +92,8 @@ class TableMap:
 
     def standardise(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Standard scores of raw rows, shape (n, d); missing values become 0."""
-        scores = np.clip((rows - self.centre) / self.scale, -self.limit, self.limit)
+        with np.errstate(over="ignore"):  # an infinite score is clipped like any other
+            scores = np.clip((rows - self.centre) / self.scale, -self.limit, self.limit)
         return np.where(np.isnan(rows), 0.0, scores)
 
     def unit_vectors(self, features: NDArray[np.float64]) -> NDArray[np.int64]:

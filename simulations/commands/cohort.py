@@ -125,10 +125,14 @@ def _print_table(found: "Measurement") -> None:
     labels = ("AU", "+ arousal", "+ valence", "+ expression")
     for row, (label, name) in enumerate(zip(labels, PUBLISHED, strict=True)):
         published = [f"{value:.2f}" for value in PUBLISHED[name]]
-        table.add_row(label, f"published, ± {TOLERANCE[name]:.2f} allowed", *published)
-        table.add_row("", "mean", *[f"{value:.3f}" for value in found.mean[row]])
+        table.add_row(label, "published", *published)
+        table.add_row(
+            f"± {TOLERANCE[name]:.2f} allowed",
+            "mean",
+            *[f"{value:.3f}" for value in found.mean[row]],
+        )
         error = [f"{value:.3f}" for value in found.standard_error[row]]
-        table.add_row("", "its standard error", *error, end_section=True)
+        table.add_row("", "s.e.", *error, end_section=True)
     output.print(table)
 
 
