@@ -183,7 +183,7 @@ def _against_local(results: Results, combination: str) -> str | None:
         return None
     where = "at every ε" if not below else f"at ε = {join(above)}" if above else "at no ε"
     return (
-        "Noise shared over a secure sum ranks participants better than noise added at each "
+        "Noise shared by all clinics ranks participants better than noise added in full at each "
         f"clinic and averaged (local DP-SGD + FedAvg) {where}: AUC {join(values)}."
     )
 

@@ -53,7 +53,7 @@ METHOD_DEFINITIONS: Final[dict[Method, str]] = {
     "alone": "Each clinic trains on its own rows and shares nothing; the first line is the mean "
     "over clinics weighted by their size. No differential privacy.",
     "federated": "The same regression trained over the clinics, which send exact sums.",
-    "federated-dp": "Clipped gradient sums with noise shared over a secure sum: every clinic adds "
+    "federated-dp": "Clipped gradient sums with noise shared by all clinics: every clinic adds "
     "a share, and only the noisy total is opened.",
     "local-dp": "Every clinic runs DP-SGD with full noise of its own, and the models are averaged.",
 }
