@@ -138,9 +138,7 @@ def _weights(question: Question, size: int) -> NDArray[np.float64]:
     return _array(question, "weights", size)
 
 
-def _array(
-    question: Question, name: str, size: int
-) -> NDArray[np.float64]:
+def _array(question: Question, name: str, size: int) -> NDArray[np.float64]:
     value = question.arrays.get(name)
     if value is None or value.shape != (size,) or value.dtype != np.float64:
         shape = None if value is None else value.shape

@@ -19,15 +19,16 @@ def run_command(command: Callable[[], object]) -> None:
         command()
     except FedaffectError as error:
         stderr.print("[bold red]Error:[/]", end=" ")
-        stderr.print(str(error), markup=False)
+        stderr.print(str(error), markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""
         stderr.print("[bold red]Error:[/]", end=" ")
         stderr.print(
-            f"the system refused a file operation{place}: {error.strerror or error}. Check that the "
-            "folder exists, is writable, and has room",
+            f"the system refused a file operation{place}: {error.strerror or error}. Check that "
+            "the folder exists, is writable, and has room",
             markup=False,
+            soft_wrap=True,
         )
         sys.exit(1)
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from simulations.tables.reading import Columns, read_table
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
 
-COHORTS = range(1000, 1020)
+COHORTS = range(5000, 5020)
 
 
 class _Cohort:

@@ -1,5 +1,3 @@
-import json
-
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -34,16 +32,7 @@ def test_wrong_options_write_nothing(tmp_path, arguments):
 
 def test_check_measures_and_leaves_the_calibration_alone():
     before = calibration_path().read_bytes()
-    result = run(calibrate_command, "--check", "--cohorts", "2", "--processes", "1")
+    result = run(calibrate_command, "--check", "--cohorts", "2", "--processes", "2")
     assert result.exit_code in (0, 1)
     assert "2 surrogate cohorts" in " ".join(result.stdout.split())
     assert calibration_path().read_bytes() == before
-
-
-def test_calibration_is_stored_where_asked(tmp_path):
-    out = tmp_path / "calibration.json"
-    result = run(calibrate_command, "--cohorts", "2", "--processes", "1", "--out", str(out))
-    assert result.exit_code in (0, 1)
-    content = json.loads(out.read_text())
-    assert content["provenance"]["seeds"] == [0, 1]
-    assert min(content["effects"].values()) > 0

@@ -1,0 +1,155 @@
+import hashlib
+import math
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from small_federation import CLINICS, LOCAL, people_map, ranges_map, study_of
+
+from shared.errors import InputError
+from shared.privacy.accountant import mu_of
+from shared.study import Study, load_study, study_to_toml
+
+OTHER_VALUES = {
+    "title": "another",
+    "clinics": ("Aspen", "Birch", "Dogwood"),
+    "participants": 91,
+    "method": "federated",
+    "feature_map": "0" * 64,
+    "attribute_groups": ("au",),
+    "epsilon": 4.0000000001,
+    "delta": 1.1e-5,
+    "collusion_margin": 0,
+    "regularisation_c": 2.0,
+    "local": LOCAL,
+}
+
+studies = st.builds(
+    study_of,
+    st.sampled_from([None, ranges_map()]),
+    title=st.text(min_size=1, max_size=30),
+    clinics=st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=5, unique=True).map(
+        tuple
+    ),
+    participants=st.integers(1, 10**6),
+    method=st.sampled_from(["federated", "federated-dp", "local-dp"]),
+    epsilon=st.floats(1e-3, 100),
+    delta=st.floats(1e-12, 0.1),
+    regularisation_c=st.floats(1e-6, 1e6),
+    local=st.just(LOCAL),
+)
+
+
+@given(studies)
+def test_toml_gives_back_the_same_study(study):
+    again = Study.model_validate(tomllib.loads(study_to_toml(study)))
+    assert again == study
+    assert again.digest == study.digest
+
+
+def test_file_gives_back_the_same_study(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(study_to_toml(study_of(ranges_map())), encoding="utf-8")
+    assert load_study(path).digest == study_of(ranges_map()).digest
+
+
+def test_digest_is_stable_and_tells_every_field():
+    assert set(OTHER_VALUES) == set(Study.model_fields)
+    reference = study_of(ranges_map())
+    assert reference.digest == study_of(ranges_map()).digest
+    fields = reference.model_dump()
+    digests = {Study(**(fields | {name: value})).digest for name, value in OTHER_VALUES.items()}
+    assert len(digests | {reference.digest}) == len(OTHER_VALUES) + 1
+    reordered = study_of(ranges_map(), clinics=CLINICS[::-1])
+    assert reordered.digest != reference.digest
+
+
+def test_digest_is_the_hash_of_canonical_json():
+    study = Study(title="t", clinics=("a", "b"), participants=10, epsilon=4, delta=1e-5)
+    canonical = (
+        '{"attribute_groups": [], "clinics": ["a", "b"], "collusion_margin": 1, "delta": 1e-05, '
+        '"epsilon": 4.0, "feature_map": "", "local": null, "method": "federated-dp", '
+        '"participants": 10, "regularisation_c": 1.0, "title": "t"}'
+    )
+    assert study.digest == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epsilon": None}, "method federated-dp needs epsilon and delta"),
+        ({"delta": None}, "method federated-dp needs epsilon and delta"),
+        ({"method": "local-dp", "local": None}, r"needs a \[local\] section"),
+        ({"clinics": ("Aspen", "Aspen")}, "stands twice"),
+        ({"clinics": ()}, "clinics"),
+        ({"collusion_margin": 3}, "smaller than the number of clinics"),
+        ({"collusion_margin": -1}, "collusion_margin"),
+        ({"epsilon": 0.0}, "epsilon"),
+        ({"epsilon": math.inf}, "epsilon"),
+        ({"epsilon": math.nan}, "epsilon"),
+        ({"delta": 1.0}, "delta"),
+        ({"participants": 0}, "participants"),
+        ({"regularisation_c": math.inf}, "regularisation_c"),
+        ({"attribute_groups": ("gaze",)}, "attribute_groups"),
+        ({"method": "secret"}, "method"),
+        ({"title": ""}, "title"),
+        ({"sigma": 1.0}, "sigma"),
+    ],
+)
+def test_an_impossible_study_is_refused(changes, message):
+    with pytest.raises(ValidationError, match=message):
+        study_of(ranges_map(), **changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("title = ", "is not a TOML file"),
+        ("title = 't'\nclinics = ['a', 'b']", "participants: Field required"),
+        ("title = 't'\nclinics = ['a']\nparticipants = 9\nsigma = 1", "sigma: Extra inputs"),
+        (
+            "title = 't'\nclinics = ['a']\nparticipants = 9",
+            "study: Value error, method federated-dp needs epsilon",
+        ),
+        (
+            "title = 't'\nclinics = ['a']\nparticipants = 9\nmethod = 'local-dp'\nepsilon = 1.0\n"
+            "delta = 0.1\nlocal = {rounds = 0, steps = 1, learning_rate = 1, clipping_norm = 1}",
+            "local.rounds: ",
+        ),
+    ],
+)
+def test_a_bad_file_is_refused_by_field(tmp_path, text, message):
+    path = tmp_path / "study.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_study(path)
+
+
+def test_no_file_and_no_text_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no study at"):
+        load_study(tmp_path / "study.toml")
+    (tmp_path / "study.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="not a TOML file"):
+        load_study(tmp_path / "study.toml")
+
+
+def test_a_frozen_study_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        study_of(ranges_map()).epsilon = 8.0
+
+
+def test_plan_follows_from_study_and_map():
+    plan = study_of(people_map()).plan(people_map())
+    assert plan.mu == pytest.approx(mu_of(4, 1e-5))
+    assert (plan.participants, plan.clinics, plan.collusion_margin) == (90, 3, 1)
+    assert plan.sigma_threshold is not None
+    assert study_of(ranges_map()).plan(ranges_map()).sigma_threshold is None
+
+
+def test_no_plan_with_another_map_or_method():
+    with pytest.raises(InputError, match=r"names feature map .*public constants"):
+        study_of(ranges_map()).plan(ranges_map(3))
+    with pytest.raises(InputError, match="method 'federated'"):
+        study_of(method="federated").plan(ranges_map())
