@@ -16,7 +16,8 @@ from shared.learning.pooled import THRESHOLD, train_pooled
 from shared.privacy.discrete_gaussian import SeededNoise
 from shared.privacy.feature_map import FeatureMap
 from shared.study import LocalTraining, Method, Study
-from simulations.engines.federation import Engine, Federation, train_federation
+from simulations.engines.federation import Engine, Federation
+from simulations.engines.training import train_federation
 
 __all__ = ["Arm", "Sample", "Split", "alone_scores", "federated_scores", "pooled_scores"]
 

@@ -34,10 +34,12 @@ from shared.features import (
 __all__ = [
     "CONSTANTS_VERSION",
     "DEFAULT_CONSTANTS",
+    "FEWEST_PEOPLE",
+    "SCORE_LIMIT",
     "GroupConstants",
     "PublicConstants",
-    "build_constants",
     "composites",
+    "feature_logits",
     "load_constants",
     "standard_scores",
 ]
@@ -47,10 +49,9 @@ DEFAULT_CONSTANTS: Final = Path(__file__).with_name("surrogate_constants.json")
 """Constants of the surrogate population, used until a study brings its own pilot recordings."""
 
 _CLASSES: Final = 3  # level, variability, dynamics
-_FEWEST_PEOPLE: Final = 20
+FEWEST_PEOPLE: Final = 20
 _EDGE: Final = 1e-6  # keeps the logit finite
-_SCORE_LIMIT: Final = 3.0
-_SHRINKAGE: Final = 0.8
+SCORE_LIMIT: Final = 3.0
 
 
 class GroupConstants(BaseModel):
@@ -130,58 +131,6 @@ def load_constants(path: Path = DEFAULT_CONSTANTS) -> PublicConstants:
     return constants
 
 
-def build_constants(features: NDArray[np.float64], source: str) -> PublicConstants:
-    """Make constants from the temporal features of unlabelled public people.
-
-    Parameters
-    ----------
-    features : ndarray, shape (n_people, n_features)
-        At least 20 rows without missing values.
-    source : str
-        Who these people are, for the study's readers.
-
-    Raises
-    ------
-    InputError
-        When there are too few people or a row is not finite.
-    """
-    usable = features[np.isfinite(features).all(axis=1)]
-    if len(usable) < _FEWEST_PEOPLE:
-        raise InputError(
-            f"{len(usable)} usable public people ({len(features)} given); at least "
-            f"{_FEWEST_PEOPLE} unlabelled people with complete features are needed"
-        )
-    located = _logits(usable)
-    mean = located.mean(axis=0)
-    sd = np.maximum(located.std(axis=0, ddof=1), 1e-3)
-    scores = np.clip((located - mean) / sd, -_SCORE_LIMIT, _SCORE_LIMIT)
-
-    groups: dict[AttributeGroup, GroupConstants] = {}
-    for group in ATTRIBUTE_GROUPS:
-        fine, coarse = composites(scores, group)
-        fine_w, fine_c, fine_v = _whitening(fine)
-        coarse_w, coarse_c, coarse_v = _whitening(coarse)
-        groups[group] = GroupConstants(
-            fine_whitening=fine_w.tolist(),
-            fine_centre=fine_c.tolist(),
-            fine_variance=fine_v,
-            coarse_whitening=coarse_w.tolist(),
-            coarse_centre=coarse_c.tolist(),
-            coarse_variance=coarse_v,
-        )
-    draft = PublicConstants(
-        version=CONSTANTS_VERSION,
-        features_version=FEATURES_VERSION,
-        source=source,
-        people=len(usable),
-        mean=mean.tolist(),
-        sd=sd.tolist(),
-        groups=groups,
-        top_eigenvalue={combination_name(c): 1.0 for c in all_combinations()},
-    )
-    return draft.model_copy(update={"top_eigenvalue": _top_eigenvalues(draft, usable)})
-
-
 def standard_scores(
     constants: PublicConstants, features: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -192,8 +141,8 @@ def standard_scores(
     ndarray, shape (n, n_features)
         Clipped to [-3, 3]; a missing feature stays missing.
     """
-    scores = (_logits(features) - np.array(constants.mean)) / np.array(constants.sd)
-    clipped: NDArray[np.float64] = np.clip(scores, -_SCORE_LIMIT, _SCORE_LIMIT)
+    scores = (feature_logits(features) - np.array(constants.mean)) / np.array(constants.sd)
+    clipped: NDArray[np.float64] = np.clip(scores, -SCORE_LIMIT, SCORE_LIMIT)
     return clipped
 
 
@@ -234,8 +183,8 @@ def _composite_weights(
 
 def _flaw(constants: PublicConstants) -> str | None:
     """Return the first thing in a constants file that the map could not work with."""
-    if constants.people < _FEWEST_PEOPLE:
-        return f"people: {constants.people}, at least {_FEWEST_PEOPLE} are needed"
+    if constants.people < FEWEST_PEOPLE:
+        return f"people: {constants.people}, at least {FEWEST_PEOPLE} are needed"
     if len(constants.sd) != len(FEATURE_NAMES) or min(constants.sd) <= 0:
         return f"sd: {len(FEATURE_NAMES)} numbers above 0 are needed"
     for group in ATTRIBUTE_GROUPS:
@@ -255,36 +204,10 @@ def _flaw(constants: PublicConstants) -> str | None:
     return None
 
 
-def _logits(features: NDArray[np.float64]) -> NDArray[np.float64]:
+def feature_logits(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logits of features placed in their public range, shape (n, n_features); ends are kept off."""
     low, high = FEATURE_RANGES[:, 0], FEATURE_RANGES[:, 1]
     with np.errstate(over="ignore"):  # an infinite quotient is clipped like any other
         placed = np.clip((features - low) / (high - low), _EDGE, 1 - _EDGE)
     logits: NDArray[np.float64] = np.log(placed) - np.log1p(-placed)
     return logits
-
-
-def _whitening(
-    values: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Return W = C_shrunk^(-1/2) (symmetric root), the centre W mean, and the variance of W x."""
-    covariance = np.cov(values, rowvar=False)
-    diagonal = np.diag(np.diag(covariance))
-    shrunk = (1 - _SHRINKAGE) * diagonal + _SHRINKAGE * covariance
-    eigenvalues, vectors = np.linalg.eigh(shrunk)
-    floor = 1e-6 * max(float(eigenvalues[-1]), 1e-12)
-    root = (vectors / np.sqrt(np.maximum(eigenvalues, floor))) @ vectors.T
-    variance = float(np.trace(root @ covariance @ root.T))
-    return root, root @ values.mean(axis=0), variance
-
-
-def _top_eigenvalues(constants: PublicConstants, features: NDArray[np.float64]) -> dict[str, float]:
-    from shared.privacy.feature_map import training_rows
-    from shared.privacy.unit_vectors import AffectMap
-
-    largest = {}
-    for combination in all_combinations():
-        feature_map = AffectMap(constants, combination)
-        rows = training_rows(feature_map, feature_map.unit_vectors(features))
-        moment = rows.T @ rows / len(rows)
-        largest[combination_name(combination)] = min(1.0, float(np.linalg.eigvalsh(moment)[-1]))
-    return largest

@@ -37,7 +37,7 @@ def constants_command(
     from shared.errors import InputError
     from shared.features import read_features
     from shared.files import write_atomic
-    from shared.privacy.constants import build_constants
+    from shared.privacy.constants_building import build_constants
     from simulations.cohort import GENERATOR_VERSION, public_people
 
     if features is not None and not source:

@@ -1,18 +1,17 @@
 """A federation on one machine: studies, and what every simulated clinic holds for them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from flwr.app import Context
 
 from client.site import SiteStudy
-from shared.errors import InputError, PrivacyError
-from shared.model import TrainedModel
+from shared.errors import PrivacyError
 from shared.privacy.feature_map import FeatureMap
 from shared.study import Study
 
-__all__ = ["ENGINES", "Engine", "Federation", "train_federation"]
+__all__ = ["ENGINES", "Engine", "Federation"]
 
 Engine = Literal["inprocess", "ray"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
@@ -39,34 +38,3 @@ class Federation:
         if digest not in held:
             raise PrivacyError(f"study {digest[:12]}... is not held by this clinic")
         return held[digest]
-
-
-def train_federation(
-    federation: Federation,
-    engine: Engine = "inprocess",
-    on_exchange: Callable[[int, int], None] = lambda exchange, studies: None,
-) -> dict[str, TrainedModel]:
-    """Train all studies of a federation.
-
-    Parameters
-    ----------
-    federation : Federation
-    engine : {"inprocess", "ray"}
-        In-memory calls, or Flower's Ray simulation.
-    on_exchange : callable
-        Told before each exchange (in-process engine only): its number and the studies under way.
-
-    Returns
-    -------
-    dict
-        Trained models by study hash.
-    """
-    if engine == "inprocess":
-        from simulations.engines.in_process import train_in_process
-
-        return train_in_process(federation, on_exchange)
-    if engine == "ray":
-        from simulations.engines.ray import train_with_ray
-
-        return train_with_ray(federation)
-    raise InputError(f"engine {engine!r} asked; choose one of {', '.join(ENGINES)}")

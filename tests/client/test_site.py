@@ -9,7 +9,8 @@ from client.site import SITES_VARIABLE, SiteStudy, open_site
 from shared.channels import ATTRIBUTE_GROUPS
 from shared.errors import InputError, PrivacyError
 from shared.features import FEATURE_NAMES, FEATURE_RANGES, FeatureTable, write_features
-from shared.privacy.constants import DEFAULT_CONSTANTS, build_constants, load_constants
+from shared.privacy.constants import DEFAULT_CONSTANTS, load_constants
+from shared.privacy.constants_building import build_constants
 from shared.privacy.discrete_gaussian import OperatingSystemNoise, SeededNoise
 from shared.privacy.grid import GRID
 from shared.privacy.unit_vectors import AffectMap

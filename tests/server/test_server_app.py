@@ -8,7 +8,8 @@ from server.app import app
 from shared.channels import ATTRIBUTE_GROUPS
 from shared.errors import InputError
 from shared.features import FEATURE_RANGES
-from shared.privacy.constants import build_constants, load_constants
+from shared.privacy.constants import load_constants
+from shared.privacy.constants_building import build_constants
 from shared.privacy.unit_vectors import AffectMap
 from shared.study import study_to_toml
 

@@ -56,6 +56,7 @@ def flower(tmp_path) -> Iterator[dict[str, str]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = os.environ | OFFLINE_ENVIRONMENT
+    environment["PATH"] = f"{FLWR.parent}{os.pathsep}{os.environ['PATH']}"  # flwr starts its peers
     environment |= {"FLWR_HOME": str(home), "FLWR_LOCAL_SUPERLINK_HTTP_API_PORT": str(port)}
     yield environment
     _end([pid for pid in _processes_naming(str(home)) if pid != os.getpid()])

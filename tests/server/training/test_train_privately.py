@@ -17,7 +17,7 @@ from shared.errors import FederationError
 from shared.features import FEATURE_RANGES
 from shared.messages import Answer
 from shared.privacy.accountant import mu_of
-from shared.privacy.constants import build_constants
+from shared.privacy.constants_building import build_constants
 from shared.privacy.discrete_gaussian import SeededNoise
 from shared.privacy.feature_map import training_rows
 from shared.privacy.grid import GRID

@@ -8,11 +8,11 @@ from shared.errors import InputError
 from shared.features import FEATURE_NAMES, FEATURE_RANGES, FEATURES_VERSION
 from shared.privacy.constants import (
     CONSTANTS_VERSION,
-    build_constants,
     composites,
     load_constants,
     standard_scores,
 )
+from shared.privacy.constants_building import build_constants
 from shared.privacy.feature_map import training_rows
 from shared.privacy.grid import GRID
 from shared.privacy.unit_vectors import AffectMap

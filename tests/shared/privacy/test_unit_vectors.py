@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from shared.channels import ATTRIBUTE_GROUPS, GROUP_CHANNELS, all_combinations
 from shared.errors import InputError
 from shared.features import FEATURE_CHANNEL, FEATURE_CLASS, FEATURE_RANGES, FEATURE_SIGN
-from shared.privacy.constants import build_constants, load_constants
+from shared.privacy.constants import load_constants
+from shared.privacy.constants_building import build_constants
 from shared.privacy.grid import GRID
 from shared.privacy.unit_vectors import AffectMap
 
