@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from shared.privacy.accountant import attack_success
 from simulations.report.svg import PANEL_WIDTH, plot_area, to_inline_svg
 from simulations.report.wording import (
     METRIC_LABELS,
@@ -28,7 +29,6 @@ __all__ = [
     "LegendEntry",
     "Panel",
     "cost_of_privacy",
-    "identified_share",
     "one_draw",
     "published_against_ours",
     "sites",
@@ -195,7 +195,7 @@ def one_draw(results: Results) -> Plot | None:
     if not rows:
         return None
     found = {
-        (m, metric): results.find(m, combination, metric, epsilon=e)
+        (m, e, metric): results.find(m, combination, metric, epsilon=e)
         for m, e in rows
         for metric in _scores(results)
     }
@@ -206,7 +206,7 @@ def one_draw(results: Results) -> Plot | None:
         alt = [f"{METRIC_LABELS[metric]} of one {results.provenance.repeat}."]
         with plot_area(PANEL_WIDTH, 0.65 + 0.5 * len(rows)) as (figure, axes):
             for position, (method, e) in enumerate(rows):
-                record = found[method, metric]
+                record = found[method, e, metric]
                 _interval(axes, record, position, STYLES[method])
                 label = method_label(method, e)
                 axes.annotate(
@@ -220,12 +220,12 @@ def one_draw(results: Results) -> Plot | None:
                 if record is not None and record.sd is not None:
                     alt.append(f"{label}: mean {number(record.mean)}, sd {number(record.sd)}.")
             trivial = results.find("always-positive", combination, metric)
-            if trivial is not None and limits[0] < (trivial.mean or 0.0) < limits[1]:
+            level = None if trivial is None else trivial.mean
+            if level is not None and limits[0] < level < limits[1]:
                 trivial_drawn = True
                 style = STYLES["always-positive"]
-                assert trivial.mean is not None
-                axes.axvline(trivial.mean, color=style.colour, ls=style.dash, lw=1.5, zorder=0)
-                alt.append(f"Baseline: {number(trivial.mean)}.")
+                axes.axvline(level, color=style.colour, ls=style.dash, lw=1.5, zorder=0)
+                alt.append(f"Baseline: {number(level)}.")
             axes.set_yticks([])
             axes.spines["left"].set_visible(False)
             axes.set_ylim(len(rows) - 0.6, -0.62)
@@ -287,21 +287,6 @@ def sites(results: Results) -> Plot | None:
     return Plot(panels, [_legend(m, e, results) for m, e in series])
 
 
-def identified_share(mu: float, false_accusations: float = FALSE_ACCUSATIONS) -> float:
-    """Largest share of participants that any attack identifies: Φ(Φ⁻¹(α) + μ).
-
-    Parameters
-    ----------
-    mu : float
-        Gaussian-DP parameter of everything released (Dong, Roth and Su 2022, Definition 2.6).
-    false_accusations : float
-        α, the share of outsiders that the attacker may accuse wrongly.
-    """
-    from scipy.stats import norm
-
-    return float(norm.cdf(norm.ppf(false_accusations) + mu))
-
-
 def what_epsilon_means(plans: Sequence[PlanFacts]) -> Plot | None:
     """A hundred participating children per ε, coloured by how many an attack identifies at most."""
     if not plans:
@@ -310,7 +295,7 @@ def what_epsilon_means(plans: Sequence[PlanFacts]) -> Plot | None:
     by_chance = round(100 * FALSE_ACCUSATIONS)
     panels: list[Panel] = []
     for plan in sorted(plans, key=lambda plan: plan.epsilon):
-        share = 100 * identified_share(plan.mu)
+        share = 100 * attack_success(plan.mu, FALSE_ACCUSATIONS)
         dots = math.ceil(share - 1e-9)
         colours = [lucky] * by_chance + [exposed] * (dots - by_chance) + [safe] * (100 - dots)
         said = f"at most {share:.1f} of 100"

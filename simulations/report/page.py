@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.files import write_atomic
+from shared.privacy.accountant import attack_success
 from simulations.report import figures, summary
-from simulations.report.figures import Plot, identified_share
+from simulations.report.figures import FALSE_ACCUSATIONS, Plot
 from simulations.report.wording import (
     METHOD_DEFINITIONS,
     METRIC_DEFINITIONS,
@@ -337,7 +338,7 @@ def _plans(provenance: Provenance) -> list[tuple[str, ...]]:
             power_of_ten(plan.delta),
             f"{plan.mu:.3f}",
             str(plan.rounds),
-            number(identified_share(plan.mu), 3),
+            number(attack_success(plan.mu, FALSE_ACCUSATIONS), 3),
             number(float(norm.cdf(plan.mu / 2)), 3),
         )
         for plan in sorted(provenance.plans, key=lambda plan: -plan.epsilon)

@@ -6,7 +6,8 @@ is fixed in advance.
 
 from typing import NamedTuple
 
-from simulations.report.figures import NORMAL_95, identified_share
+from shared.privacy.accountant import attack_success
+from simulations.report.figures import FALSE_ACCUSATIONS, NORMAL_95
 from simulations.report.wording import (
     METRIC_LABELS,
     count,
@@ -263,6 +264,7 @@ def _attack(results: Results) -> str | None:
     return (
         f"What ε = {count(plan.epsilon)} promises: an attacker who knows everything except "
         "whether this participant took part, and who may wrongly accuse 5 of 100 outsiders, "
-        f"identifies at most {100 * identified_share(plan.mu):.1f} of 100 real participants; "
+        f"identifies at most {100 * attack_success(plan.mu, FALSE_ACCUSATIONS):.1f} of 100 real "
+        "participants; "
         "guessing identifies 5."
     )

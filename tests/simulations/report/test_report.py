@@ -11,10 +11,11 @@ from statistics import NormalDist
 
 import pytest
 
+from shared.privacy.accountant import attack_success
 from simulations.report import render_report, write_report
-from simulations.report.figures import STYLES, identified_share, what_epsilon_means
+from simulations.report.figures import STYLES, one_draw, what_epsilon_means
 from simulations.report.summary import sentences
-from simulations.report.wording import number, power_of_ten
+from simulations.report.wording import method_label, number, power_of_ten
 from simulations.results import (
     POSTER_TABLE_1,
     ClinicSize,
@@ -314,7 +315,7 @@ class TestWhatEpsilonMeans:
     @pytest.mark.parametrize("mu", [0.0, 0.268, 0.925, 3.0])
     def test_the_bound(self, mu: float) -> None:
         normal = NormalDist()
-        assert identified_share(mu) == pytest.approx(normal.cdf(normal.inv_cdf(0.05) + mu))
+        assert attack_success(mu, 0.05) == pytest.approx(normal.cdf(normal.inv_cdf(0.05) + mu))
 
     def test_as_many_dots_are_coloured_as_children_can_be_identified(self) -> None:
         plot = what_epsilon_means([PlanFacts(epsilon=4, delta=1e-5, mu=0.925, rounds=5)])
@@ -373,3 +374,14 @@ def test_a_browser_shows_it_without_cutting(
     assert title is not None
     assert int(title[1]) <= width
     assert title[2] == "0", title[3]
+
+
+def test_every_epsilon_of_one_draw_shows_its_own_numbers(hospitals: Results) -> None:
+    plot = one_draw(hospitals)
+    assert plot is not None
+    (panel,) = [panel for panel in plot.panels if panel.title == "Balanced accuracy"]
+    for epsilon in hospitals.epsilons:
+        record = hospitals.find("federated-dp", "features", "balanced_accuracy", epsilon=epsilon)
+        assert record is not None
+        expected = f"{method_label('federated-dp', epsilon)}: mean {number(record.mean)}"
+        assert expected in panel.svg
