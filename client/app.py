@@ -4,14 +4,16 @@ The same factory serves a hospital node, a Ray simulation and the in-process eng
 how a study's rows and noise are opened, never in how a question is answered.
 """
 
-from collections.abc import Callable
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
 
 from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from client.answers import answer_question
 from client.site import SiteStudy, open_site
-from shared.errors import FederationError
+from shared.errors import FederationError, PrivacyError
 from shared.messages import pack_answers, unpack_questions
 
 __all__ = ["app", "create_client_app"]
@@ -30,6 +32,10 @@ def create_client_app(
     """
     client_app = ClientApp()
 
+    def opened(context: Context, digest: str) -> SiteStudy:
+        with _told_without_data():
+            return open_study(context, digest)
+
     @client_app.query("ready")
     def ready(message: Message, context: Context) -> Message:
         """Name the clinic for each study asked about, or fail where one is not held."""
@@ -37,20 +43,40 @@ def create_client_app(
         studies = asked.get("study") if asked is not None else None
         if not isinstance(studies, list):
             raise FederationError("a ready question without studies arrived")
-        clinics = [open_study(context, str(digest)).clinic for digest in studies]
+        clinics = [opened(context, str(digest)).clinic for digest in studies]
         content = RecordDict({"ready": ConfigRecord({"study": studies, "clinic": clinics})})
         return Message(content, reply_to=message)
 
     @client_app.train("exchange")
     def exchange(message: Message, context: Context) -> Message:
         """Answer one question of each study named in the message."""
-        answers = {
-            digest: answer_question(open_study(context, digest), question)
-            for digest, question in unpack_questions(message.content).items()
-        }
+        questions = unpack_questions(message.content)
+        with _told_without_data():
+            answers = {
+                digest: answer_question(opened(context, digest), question)
+                for digest, question in questions.items()
+            }
         return Message(pack_answers(answers), reply_to=message)
 
     return client_app
+
+
+@contextlib.contextmanager
+def _told_without_data() -> Iterator[None]:
+    """Let only errors made of public numbers travel; the others stay in this clinic's own log.
+
+    Flower sends the text of any exception to the server, and a message about a file may name a
+    participant, a path or a count.
+    """
+    try:
+        yield
+    except (PrivacyError, FederationError):
+        raise
+    except Exception:
+        logging.getLogger(__name__).exception("a question could not be answered")
+        raise FederationError(
+            "this clinic could not answer; the reason stands in its own log"
+        ) from None
 
 
 app = create_client_app(open_site)

@@ -19,6 +19,7 @@ from shared.features import FEATURE_NAMES, FeatureTable, temporal_features
 __all__ = ["BuiltFeatures", "build_features"]
 
 _MUST_AGREE: Final = {
+    "source": "where they come from (recordings or simulated children)",
     "weights_sha256": "the network's weights",
     "detector": "the face detector",
     "software": "the software version",
@@ -79,7 +80,12 @@ def build_features(folder: Path) -> BuiltFeatures:
         names.append(series.participant)
         rows.append(temporal_features(series.values, rate_hz=FRAME_RATE_HZ))
         seconds[series.participant] = series.face_seconds
-    table = FeatureTable(tuple(names), np.stack(rows), tuple(FEATURE_NAMES))
+    table = FeatureTable(
+        tuple(names),
+        np.stack(rows),
+        tuple(FEATURE_NAMES),
+        source="surrogate" if first and _origin(first, "source") == "surrogate" else "measured",
+    )
     return BuiltFeatures(table, seconds, _empty_rows(names, rows))
 
 
@@ -92,8 +98,16 @@ def _check_same_origin(
     first_file: Path, first: AttributeSeries, file: Path, series: AttributeSeries
 ) -> None:
     for key, what in _MUST_AGREE.items():
-        if first.provenance.get(key) != series.provenance.get(key):
+        if _origin(first, key) != _origin(series, key):
             raise InputError(
                 f"{first_file.name} and {file.name} differ in {what}; extract all recordings "
                 "again with one version into one folder"
             )
+
+
+def _origin(series: AttributeSeries, key: str) -> str | None:
+    """What of a file's provenance must agree; a recording is described, a surrogate only named."""
+    value = series.provenance.get(key)
+    if key == "source":
+        return "surrogate" if value == "surrogate" else "recording"
+    return value

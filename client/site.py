@@ -122,6 +122,11 @@ def open_site(context: Context, study_digest: str) -> SiteStudy:
             f"a message for study {study_digest[:12]}... was refused; this clinic holds study "
             f"{study.title!r} ({study.digest[:12]}...)"
         )
+    if study.method != "federated-dp":
+        raise PrivacyError(
+            f"study {study.title!r} has method {study.method!r}, which is for simulations; a "
+            "clinic answers federated-dp only"
+        )
     own_constants = folder / "constants.json"
     constants = load_constants(own_constants if own_constants.exists() else DEFAULT_CONSTANTS)
     table = read_features(folder / "features.parquet")

@@ -164,18 +164,21 @@ def alone_scores(
     """Out-of-fold scores of each clinic's own logistic regression, tested on everyone.
 
     A clinic whose training rows carry one label calls everyone that label, which is all it can
-    know.
+    know; a clinic without training rows in a split is left out.
     """
     for number, clinic in enumerate(sample.clinics):
         scores = np.full(len(sample.asd), np.nan)
         for split in splits:
             own = split.train & (sample.clinic == number)
             labels = set(sample.asd[own].tolist())
+            if not labels:
+                break  # a site with test rows only has no model of its own
             if len(labels) == 2:
                 scores[split.test] = _fit_and_score(sample, own, split.test, regularisation_c)
             else:
                 scores[split.test] = 1.0 if labels == {True} else -1.0
-        yield clinic, scores
+        else:
+            yield clinic, scores
 
 
 def _fit_and_score(

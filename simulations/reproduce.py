@@ -276,11 +276,11 @@ def _alone(
     sample: Sample, name: str, splits: Sequence[Split], fold: NDArray[np.int64]
 ) -> list[Measured]:
     """Each clinic's own model on everyone, and their mean weighted by clinic size."""
-    sizes = np.bincount(sample.clinic, minlength=len(sample.clinics))
     by_clinic = [
         Measured("alone", name, clinic, None, classification_metrics(sample.asd, scores, fold))
         for clinic, scores in alone_scores(sample, splits, regularisation_c=REGULARISATION_C)
     ]
+    sizes = [int((sample.clinic == sample.clinics.index(m.site or "")).sum()) for m in by_clinic]
     mean = {
         metric: float(np.average([m.metrics[metric] for m in by_clinic], weights=sizes))
         for metric in by_clinic[0].metrics

@@ -371,6 +371,13 @@ def _reason(asked: int, defined: int) -> str | None:
     return f"undefined in {asked - defined} of {asked} repeats"
 
 
+def _bounded(summary: Summary) -> Summary:
+    """Interval cut to [0, 1], where every metric lies: few repeats make it reach beyond."""
+    if summary.low is None or summary.high is None:
+        return summary
+    return summary._replace(low=max(0.0, summary.low), high=min(1.0, summary.high))
+
+
 def build_records(
     method: Method,
     combination: str,
@@ -405,7 +412,7 @@ def build_records(
             **summary._asdict(),
         )
         for metric, values in _collect(per_repeat).items()
-        for summary in [summarise(values)]
+        for summary in [_bounded(summarise(values))]
     ]
 
 
@@ -519,9 +526,20 @@ def describe_machine() -> Machine:
     )
 
 
+_DIFFERENCES: Final = "paired_differences"
+
+
 def write_results(path: Path, results: Results) -> None:
-    """Write ``results.json``: UTF-8, strict JSON, atomic."""
+    """Write ``results.json``: UTF-8, strict JSON, atomic.
+
+    The file is an object with ``provenance`` and ``results``; paired differences stand in the
+    provenance, and a record has a ``reason`` only where a number is missing.
+    """
     document = results.model_dump(mode="json")
+    document["provenance"][_DIFFERENCES] = document.pop("differences")
+    for record in (*document["results"], *document["provenance"][_DIFFERENCES]):
+        if record["reason"] is None:
+            del record["reason"]
     text = json.dumps(document, allow_nan=False, ensure_ascii=False, indent=1)
     write_atomic(path, text + "\n")
 
@@ -548,6 +566,8 @@ def read_results(path: Path) -> Results:
         raise InputError(
             f"results file {path} is not strict JSON ({error}); write it again with fedaffect-sim"
         ) from error
+    if isinstance(document, dict) and isinstance(document.get("provenance"), dict):
+        document["differences"] = document["provenance"].pop(_DIFFERENCES, [])
     try:
         return Results.model_validate(document)
     except ValidationError as error:

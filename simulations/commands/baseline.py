@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from simulations.commands.options import parse_epsilons, progress_bar
+from simulations.commands.options import check_delta, parse_epsilons, progress_bar
 
 __all__ = ["tune_baseline_command"]
 
@@ -24,10 +24,12 @@ def tune_baseline_command(
     from simulations.baseline import TUNING_SEEDS, tune_baseline, write_baseline_settings
     from simulations.reproduce import BASELINE_SETTINGS, usable_cores
 
+    epsilons = parse_epsilons(epsilon)
+    check_delta(delta, 88)
     with progress_bar() as progress:
         task = progress.add_task("Cohorts searched", total=len(TUNING_SEEDS))
         content = tune_baseline(
-            epsilons=parse_epsilons(epsilon),
+            epsilons=epsilons,
             delta=delta,
             processes=usable_cores(),
             on_cohort=lambda: progress.advance(task),

@@ -40,6 +40,8 @@ def constants_command(
     from shared.privacy.constants_building import build_constants
     from simulations.cohort import GENERATOR_VERSION, public_people
 
+    if out.is_dir():
+        raise InputError(f"--out {out} is a folder; give a file, such as {out / 'constants.json'}")
     if features is not None and not source:
         raise InputError("--source is missing: say who the people in --features are")
     table = read_features(features) if features is not None else public_people(people, seed)

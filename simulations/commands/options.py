@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.progress import (
     BarColumn,
@@ -16,7 +17,14 @@ from rich.progress import (
 from shared.console import stderr
 from shared.errors import InputError
 
-__all__ = ["check_choice", "check_delta", "command_line", "parse_epsilons", "progress_bar"]
+__all__ = [
+    "check_choice",
+    "check_delta",
+    "check_out",
+    "command_line",
+    "parse_epsilons",
+    "progress_bar",
+]
 
 
 def parse_epsilons(text: str) -> tuple[float, ...]:
@@ -48,6 +56,12 @@ def check_delta(delta: float, participants: int) -> None:
             f"--delta {delta:g} asked for {participants} participants; it must lie between 0 and "
             f"1/{participants} = {1 / participants:.2g} (1e-5 is usual)"
         )
+
+
+def check_out(out: Path) -> None:
+    """Refuse, before any work, an output folder that is a file."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file; give a folder")
 
 
 def check_choice(option: str, given: str, allowed: Sequence[str]) -> None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from shared.errors import InputError
 from simulations.commands.options import (
     check_choice,
     check_delta,
+    check_out,
     command_line,
     parse_epsilons,
     progress_bar,
@@ -69,6 +71,7 @@ def reproduce_command(
     from simulations.terminal import print_reproduction
 
     started = time.monotonic()
+    check_out(out)
     check_choice("--combinations", combinations, ("paper", "all"))
     check_choice("--engine", engine, ENGINES)
     protocol = Protocol(
@@ -156,6 +159,7 @@ def _surrogate(clinics: int, world: str, seeds: list[int]) -> _Source:
 
 def _cohort_folder(folder: Path, clinics: int, seeds: list[int]) -> _Source:
     from simulations.cohort.folder import load_cohort_dir
+    from simulations.reproduce import FOLDS
 
     with progress_bar() as progress:
         task = progress.add_task("Participants read", total=None)
@@ -169,6 +173,17 @@ def _cohort_folder(folder: Path, clinics: int, seeds: list[int]) -> _Source:
     for clinic, asd in zip(table.clinic or (), labels, strict=True):
         n, positive = sizes.get(clinic, (0, 0))
         sizes[clinic] = (n + 1, positive + int(asd))
+    positives = sum(asd for _, asd in sizes.values())
+    if len(sizes) < 2:
+        raise InputError(
+            f"--cohort-dir {folder}: all analysed participants belong to one clinic; a federation "
+            "needs at least two in the column clinic of participants.csv"
+        )
+    if min(positives, len(table) - positives) < FOLDS:
+        raise InputError(
+            f"--cohort-dir {folder}: {positives} ASD and {len(table) - positives} non-ASD "
+            f"participants may be analysed; {FOLDS}-fold cross-validation needs {FOLDS} of each"
+        )
     kind: Literal["surrogate", "real"] = "surrogate" if table.source == "surrogate" else "real"
     return _Source(
         [functools.partial(_same, table)] * len(seeds),

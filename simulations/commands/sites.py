@@ -26,14 +26,18 @@ def sites_command(
     from client.site import SITES_VARIABLE
     from shared.channels import ATTRIBUTE_GROUPS
     from shared.console import output
+    from shared.errors import InputError
     from shared.features import write_features
     from shared.files import write_atomic
     from shared.privacy.constants import load_constants
     from shared.privacy.unit_vectors import AffectMap
     from shared.study import Study, study_to_toml
     from simulations.cohort import surrogate_features
-    from simulations.commands.options import check_delta
+    from simulations.commands.options import check_delta, parse_epsilons
 
+    parse_epsilons(f"{epsilon}")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"--out {out} is not an empty folder; choose another")
     table = surrogate_features(seed, clinics=clinics)
     check_delta(delta, len(table))
     names = tuple(sorted(set(table.clinic or ())))

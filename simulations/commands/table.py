@@ -10,6 +10,7 @@ import typer
 from shared.errors import InputError
 from simulations.commands.options import (
     check_delta,
+    check_out,
     command_line,
     parse_epsilons,
     progress_bar,
@@ -73,6 +74,7 @@ def table_command(
     from simulations.terminal import print_table_run
 
     started = time.monotonic()
+    check_out(out)
     if ranges is not None and public is not None:
         raise InputError("--ranges and --public were both given; choose one")
     if epsilon is not None and ranges is None and public is None:
@@ -87,10 +89,10 @@ def table_command(
         public=public,
     )
     epsilons = parse_epsilons(epsilon or "4") if data.feature_map is not None else ()
+    if len(data.sites) < 2:
+        raise InputError(f"--site {site!r} holds one site; a federation needs at least two")
     if epsilons:
         check_delta(delta, len(data.participants))
-        if len(data.sites) < 2:
-            raise InputError(f"--site {site!r} holds one site; a federation needs at least two")
         if collusion_margin >= len(data.sites):
             raise InputError(
                 f"--collusion-margin {collusion_margin} asked for {len(data.sites)} sites; it must "
@@ -217,9 +219,10 @@ def _results(
     return schema.Results(
         provenance=schema.Provenance(
             command=command_line(),
-            data="real",
+            data="surrogate" if data.surrogate else "real",
             data_description=(
-                f"{file.name}: {len(data.participants)} participants at {len(data.sites)} sites, "
+                f"{'Surrogate table ' if data.surrogate else ''}{file.name}: "
+                f"{len(data.participants)} participants at {len(data.sites)} sites, "
                 f"{len(data.names)} features."
             ),
             protocol=(

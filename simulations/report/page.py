@@ -201,7 +201,10 @@ def _figures(results: Results) -> list[Figure]:
         )
         if any(r.site is not None and r.method != "alone" for r in results.results):
             heading = "Site by site"
-            lead = "Each method scored at each site, and over all of them."
+            lead = (
+                "Each method scored on the test participants of each site, and over all of them. "
+                "One clinic alone: trained at that site, scored on everyone's test participants."
+            )
         else:
             heading = "Each clinic alone"
             lead = (

@@ -19,12 +19,11 @@ from simulations.experiment import (
 from simulations.folds import stratified_folds
 from simulations.reproduce import Measured, parallel_map
 from simulations.results import Method
-from simulations.tables.reading import TableData
+from simulations.tables.reading import MEAN_OVER_SITES, TableData
 
 __all__ = ["COMBINATION", "MEAN_OVER_SITES", "evaluate_table", "table_sample"]
 
 COMBINATION: Final = "features"
-MEAN_OVER_SITES: Final = "mean over sites"
 _MOST_FOLDS: Final = 10
 
 
@@ -117,7 +116,8 @@ def _evaluate(
         Measured("alone", COMBINATION, site, None, _metrics(data, values, fold, tested))
         for site, values in alone_scores(sample, splits, regularisation_c=c)
     ]
-    sizes = np.bincount(data.site, minlength=len(data.sites))
+    trained = data.site if data.test is None else data.site[~data.test]
+    sizes = [int((trained == data.sites.index(row.site or "")).sum()) for row in alone]
     mean_alone = {
         metric: float(np.average([row.metrics[metric] for row in alone], weights=sizes))
         for metric in alone[0].metrics

@@ -13,14 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import InputError
+from shared.features.table import SOURCE_KEY
 from shared.privacy.table_map import TableMap, map_from_people, map_from_ranges
 from simulations.tables.ranges import PublicRange, bounds
 
-__all__ = ["Columns", "TableData", "read_table"]
+__all__ = ["MEAN_OVER_SITES", "Columns", "TableData", "read_table"]
 
 _POSITIVE: Final = frozenset({"1", "true", "yes", "asd", "positive", "case"})
 _NEGATIVE: Final = frozenset({"0", "-1", "false", "no", "non-asd", "negative", "control"})
 _SPLITS: Final = ("train", "test")
+MEAN_OVER_SITES: Final = "mean over sites"
+"""Name of the line that averages the sites' lines; no site may be called so."""
+
 _SEPARATORS: Final = (",", ";", "\t", "|")
 
 
@@ -65,6 +69,8 @@ class TableData:
     positive_name, negative_name : str
     notes : tuple of str
         What a reader should know, such as columns left out.
+    surrogate : bool
+        Whether the file says that its rows are simulated children.
     """
 
     participants: tuple[str, ...]
@@ -79,6 +85,7 @@ class TableData:
     positive_name: str
     negative_name: str
     notes: tuple[str, ...]
+    surrogate: bool = False
 
 
 def read_table(
@@ -154,6 +161,11 @@ def read_table(
         else _one_each(member, test_of_row, participants, "splits").astype(bool)
     )
     sites = tuple(sorted(set(site_name.tolist())))
+    if MEAN_OVER_SITES in sites:
+        raise InputError(
+            f"--site {columns.site!r} holds a site called {MEAN_OVER_SITES!r}, which the results "
+            "use for the mean of all sites; rename it"
+        )
     scores = feature_map.standardise(values) if feature_map else values
     return TableData(
         participants=participants,
@@ -168,6 +180,7 @@ def read_table(
         positive_name=positive_name,
         negative_name=negative_name,
         notes=tuple(notes),
+        surrogate=_is_surrogate(path),
     )
 
 
@@ -192,6 +205,14 @@ def _read(path: Path, what: str) -> Any:
         raise InputError(f"{what} {path} cannot be read as CSV or Parquet: {reason}") from None
     frame.columns = [str(name).strip() for name in frame.columns]
     return frame
+
+
+def _is_surrogate(path: Path) -> bool:
+    if path.suffix.lower() not in (".parquet", ".pq"):
+        return False
+    import pyarrow.parquet as pq
+
+    return (pq.read_schema(path).metadata or {}).get(SOURCE_KEY) == b"surrogate"
 
 
 def _features(

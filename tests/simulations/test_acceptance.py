@@ -3,13 +3,23 @@
 import numpy as np
 import pytest
 
-from shared.channels import ATTRIBUTE_GROUPS
+from shared.channels import ATTRIBUTE_GROUPS, POSTER_COMBINATIONS
+from shared.learning.pooled import REGULARISATION_C, THRESHOLD
+from shared.privacy.constants import load_constants
 from simulations.cohort import surrogate_features
-from simulations.reproduce import Measured, Protocol, evaluate_cohorts, usable_cores
-from simulations.tables.evaluation import MEAN_OVER_SITES, evaluate_table
+from simulations.experiment import Arm, Sample, Split, federated_scores, pooled_scores
+from simulations.folds import stratified_folds
+from simulations.reproduce import (
+    Measured,
+    Protocol,
+    cohort_sample,
+    evaluate_cohorts,
+    usable_cores,
+)
+from simulations.tables.evaluation import evaluate_table, table_sample
 from simulations.tables.heart import write_heart_table
 from simulations.tables.ranges import read_ranges
-from simulations.tables.reading import Columns, read_table
+from simulations.tables.reading import MEAN_OVER_SITES, Columns, read_table
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
 
@@ -63,6 +73,35 @@ def test_federated_decisions_equal_pooled_ones(reproduced):
     for cohort in reproduced:
         by_method = {m.method: m.metrics for m in cohort if m.site is None and m.epsilon is None}
         assert by_method["federated"] == pytest.approx(by_method["pooled"], abs=1e-12)
+
+
+def _assert_federated_equals_pooled(sample: Sample, splits: list[Split], c: float) -> None:
+    """Every score, hence every decision; the coefficients follow from as many scores as rows."""
+    federated = federated_scores([sample], splits, [Arm("federated")], regularisation_c=c, seed=0)
+    scores = federated[0, 0]
+    tested = ~np.isnan(scores)
+    pooled = pooled_scores(sample, splits, regularisation_c=c) + THRESHOLD
+    assert tested.any()
+    assert scores[tested] == pytest.approx(np.log(pooled / (1 - pooled))[tested], abs=1e-6)
+
+
+def test_federated_scores_equal_pooled_ones_on_every_fold():
+    table = surrogate_features(COHORTS[0])
+    fold = stratified_folds(table.asd, table.participants, seed=COHORTS[0])
+    splits = [Split(fold != k, fold == k) for k in range(10)]
+    for groups in POSTER_COMBINATIONS:
+        sample = cohort_sample(table, groups, load_constants(), "equality")
+        _assert_federated_equals_pooled(sample, splits, REGULARISATION_C)
+
+
+def test_federated_scores_equal_pooled_ones_on_heart_disease(reference_data, tmp_path):
+    table, ranges = write_heart_table(reference_data / "heart", tmp_path)
+    data = read_table(
+        table, Columns("disease", "hospital", split="split"), ranges=read_ranges(ranges)
+    )
+    _assert_federated_equals_pooled(
+        table_sample(data, "equality"), [Split(~data.test, data.test)], 1.0
+    )
 
 
 def test_heart_disease_of_four_hospitals(reference_data, tmp_path):

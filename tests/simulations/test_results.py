@@ -251,10 +251,10 @@ class TestFile:
         rows = build_records("pooled", "au", [values])
         write_results(path, Results(provenance=provenance(), results=tuple(rows)))
         document = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(name))
-        assert set(document) == {"provenance", "results", "differences"}
+        assert set(document) == {"provenance", "results"}
         fields = {"method", "combination", "site", "epsilon", "delta", "metric"}
         fields |= {"mean", "low", "high", "sd", "n"}
-        assert all(fields <= set(row) for row in document["results"])
+        assert all(fields <= set(row) <= fields | {"reason"} for row in document["results"])
         undefined = next(row for row in document["results"] if row["metric"] == "auc")
         assert undefined["mean"] is None
         assert undefined["reason"] == "undefined"

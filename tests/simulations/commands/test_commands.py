@@ -128,6 +128,10 @@ def test_table_writes_numbers_for_every_method_and_site(table, tmp_path):
         (("heart", "/nowhere", "--out", "o"), "processed.cleveland.data"),
         (("constants", "--out", "o", "--features", "none.parquet"), "--source"),
         (("bench", "engine", "--clinics", "1"), "--clinics '1'"),
+        (("reproduce", "--out", "{table}"), "is a file"),
+        (("sites", "--out", "."), "not an empty folder"),
+        (("sites", "--out", "new", "--epsilon", "1000"), "--epsilon '1000.0'"),
+        (("tune-baseline", "--delta", "7"), "--delta 7"),
     ],
 )
 def test_mistakes_are_named_with_exit_code_2(arguments, told, table, tmp_path, monkeypatch, capsys):

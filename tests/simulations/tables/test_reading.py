@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InputError
+from shared.features import FEATURE_NAMES, FeatureTable, write_features
 from simulations.tables.ranges import read_ranges
-from simulations.tables.reading import Columns, TableData, read_table
+from simulations.tables.reading import MEAN_OVER_SITES, Columns, TableData, read_table
 
 COLUMNS = Columns("label", "site")
 
@@ -174,3 +175,23 @@ def test_public_people_need_the_tables_features(tmp_path):
     pd.DataFrame({"x": np.arange(5.0), "y": 1.0}).to_csv(people, index=False)
     with pytest.raises(InputError, match="at least 20"):
         read(tmp_path, frame(), public=people)
+
+
+def test_a_surrogate_feature_file_stays_surrogate(tmp_path):
+    names = ("north", "south")
+    table = FeatureTable(
+        participants=tuple("pqrs"),
+        values=np.ones((4, len(FEATURE_NAMES))),
+        names=FEATURE_NAMES,
+        asd=np.array([True, False, True, False]),
+        clinic=(names[0], names[0], names[1], names[1]),
+        source="surrogate",
+    )
+    write_features(tmp_path / "f.parquet", table)
+    columns = Columns("asd", "clinic", participant="participant")
+    assert read_table(tmp_path / "f.parquet", columns).surrogate
+
+
+def test_a_site_named_like_the_mean_line_is_refused(tmp_path):
+    with pytest.raises(InputError, match="rename it"):
+        read(tmp_path, frame(site=["a", "a", MEAN_OVER_SITES, MEAN_OVER_SITES]))
