@@ -136,6 +136,7 @@ def test_table_writes_numbers_for_every_method_and_site(table, tmp_path):
 )
 def test_mistakes_are_named_with_exit_code_2(arguments, told, table, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "earlier").touch()
     typed = [part.replace("{table}", str(table)) for part in arguments]
     monkeypatch.setattr(sys, "argv", ["fedaffect-sim", *typed])
     with pytest.raises(SystemExit) as left:
