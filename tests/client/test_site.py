@@ -85,6 +85,14 @@ def test_constants_other_than_the_studys_are_refused(folder):
         open_site(context(site=str(path)), study.digest)
 
 
+def test_a_study_without_shared_noise_is_refused_at_a_clinic(folder):
+    path, study = folder
+    exact = study.model_copy(update={"method": "federated"})
+    (path / "study.toml").write_text(study_to_toml(exact))
+    with pytest.raises(PrivacyError, match="federated-dp only"):
+        open_site(context(site=str(path)), exact.digest)
+
+
 def test_a_study_this_clinic_does_not_hold_is_refused(folder):
     path, study = folder
     other = study.model_copy(update={"epsilon": 8.0})
