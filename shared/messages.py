@@ -2,10 +2,15 @@
 
 One Flower message carries one question of each study that is under way, so several trainings share
 an exchange: a deployed study sends one, a simulation sends hundreds. A question is a kind, a round
-and named arrays; an answer is named arrays. Nothing else is read from a message, in particular no
-number of examples and no metric.
+and named arrays; an answer is named arrays, and says which round and input it belongs to. Nothing
+else is read from a message, in particular no number of examples and no metric.
+
+A clinic's answer also carries the head of its privacy ledger, and the next message echoes the last
+head the server knows: a clinic whose ledger was copied back from an older state notices.
 """
 
+import functools
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
@@ -21,6 +26,7 @@ __all__ = [
     "READY",
     "Answer",
     "Arrays",
+    "Asked",
     "Kind",
     "Question",
     "pack_answers",
@@ -32,7 +38,7 @@ __all__ = [
 READY: Final = "query.ready"
 EXCHANGE: Final = "train.exchange"
 
-Kind = Literal["moments", "newton", "gradient", "threshold", "local_steps"]
+Kind = Literal["moments", "newton", "gradient", "threshold", "confusion", "local_steps"]
 Arrays = Mapping[str, NDArray[np.generic]]
 
 
@@ -54,15 +60,55 @@ class Question:
     round: int
     arrays: Arrays
 
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything that is asked; noise and masks of the answer depend on it."""
+        hashed = hashlib.sha256(f"{self.kind}|{self.round}".encode())
+        for name in sorted(self.arrays):
+            value = np.ascontiguousarray(self.arrays[name])
+            hashed.update(f"|{name}|{value.dtype.str}|{value.shape}|".encode())
+            hashed.update(value.tobytes())
+        return hashed.hexdigest()
+
 
 @dataclass(frozen=True)
 class Answer:
-    """One clinic's answer to a question."""
+    """One clinic's answer to a question.
+
+    Attributes
+    ----------
+    arrays : mapping of str to ndarray
+    round : int
+        Round of the question.
+    input_digest : str
+        The question's digest, as the clinic read it.
+    head : str
+        Head of the clinic's privacy ledger after the answer; empty where there is none.
+    """
 
     arrays: Arrays
+    round: int
+    input_digest: str
+    head: str = ""
 
 
-def pack_questions(questions: Mapping[str, Question]) -> RecordDict:
+@dataclass(frozen=True)
+class Asked:
+    """What a clinic reads from one message.
+
+    Attributes
+    ----------
+    questions : mapping of str to Question
+        One for each study, by the study's hash.
+    echoed_head : str
+        The last head of this clinic's ledger that the server knows; empty when it knows none.
+    """
+
+    questions: Mapping[str, Question]
+    echoed_head: str
+
+
+def pack_questions(questions: Mapping[str, Question], echoed_head: str = "") -> RecordDict:
     """Put one question per study (keyed by the study's hash) into a message's content."""
     studies = list(questions)
     content = RecordDict(
@@ -72,6 +118,7 @@ def pack_questions(questions: Mapping[str, Question]) -> RecordDict:
                     "study": studies,
                     "kind": [str(questions[study].kind) for study in studies],
                     "round": [questions[study].round for study in studies],
+                    "echoed_head": echoed_head,
                 }
             )
         }
@@ -81,7 +128,7 @@ def pack_questions(questions: Mapping[str, Question]) -> RecordDict:
     return content
 
 
-def unpack_questions(content: RecordDict) -> dict[str, Question]:
+def unpack_questions(content: RecordDict) -> Asked:
     """Read the questions of a message.
 
     Raises
@@ -93,7 +140,10 @@ def unpack_questions(content: RecordDict) -> dict[str, Question]:
     if header is None:
         raise FederationError("a message without questions arrived; is the server another version?")
     studies, kinds, rounds = (header.get(name) for name in ("study", "kind", "round"))
+    echoed_head = header.get("echoed_head", "")
     if not (isinstance(studies, list) and isinstance(kinds, list) and isinstance(rounds, list)):
+        raise FederationError("a message with malformed questions arrived")
+    if not isinstance(echoed_head, str):
         raise FederationError("a message with malformed questions arrived")
     if not len(studies) == len(kinds) == len(rounds):
         raise FederationError("a message with malformed questions arrived")
@@ -106,12 +156,27 @@ def unpack_questions(content: RecordDict) -> dict[str, Question]:
             raise FederationError("a question without its round or its arrays arrived")
         known: Any = kind  # one of Kind, as checked above
         questions[str(study)] = Question(known, number, _arrays(records[str(study)]))
-    return questions
+    return Asked(questions, echoed_head)
 
 
 def pack_answers(answers: Mapping[str, Answer]) -> RecordDict:
     """Put one answer per study into a reply's content."""
-    return RecordDict({study: _record(answer.arrays) for study, answer in answers.items()})
+    studies = list(answers)
+    content = RecordDict(
+        {
+            "answers": ConfigRecord(
+                {
+                    "study": studies,
+                    "round": [answers[study].round for study in studies],
+                    "input": [answers[study].input_digest for study in studies],
+                    "head": [answers[study].head for study in studies],
+                }
+            )
+        }
+    )
+    for study in studies:
+        content[study] = _record(answers[study].arrays)
+    return content
 
 
 def unpack_answers(content: RecordDict, studies: Sequence[str]) -> dict[str, Answer]:
@@ -129,7 +194,23 @@ def unpack_answers(content: RecordDict, studies: Sequence[str]) -> dict[str, Ans
             f"no answer for {len(missing)} of {len(studies)} studies; is that clinic on another "
             "version?"
         )
-    return {study: Answer(_arrays(records[study])) for study in studies}
+    header = content.config_records.get("answers")
+    named, rounds, inputs, heads = (
+        header.get(name) if header is not None else None
+        for name in ("study", "round", "input", "head")
+    )
+    answers = {}
+    try:
+        for study, number, digest, head in zip(named, rounds, inputs, heads, strict=True):  # type: ignore[arg-type]
+            if not (isinstance(number, int) and isinstance(digest, str) and isinstance(head, str)):
+                raise TypeError
+            answers[str(study)] = Answer(_arrays(records[str(study)]), number, digest, head)
+        return {study: answers[study] for study in studies}
+    except (TypeError, ValueError, KeyError):
+        raise FederationError(
+            "an answer that does not say what it belongs to arrived; is that clinic on another "
+            "version?"
+        ) from None
 
 
 def _record(arrays: Arrays) -> ArrayRecord:

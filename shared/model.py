@@ -26,6 +26,9 @@ class PrivateModel:
         A unit score above it reads as ASD.
     epsilon, delta, mu : float
         The promise the releases kept together.
+    confusion_counts : tuple of float or None
+        Noised counts (see ``shared.privacy.confusion.CELLS``) where the study asked for them:
+        leave-one-out after one round, of the training participants themselves after more.
     """
 
     study: str
@@ -34,6 +37,7 @@ class PrivateModel:
     epsilon: float
     delta: float
     mu: float
+    confusion_counts: tuple[float, ...] | None = None
 
     def scores(self, features: NDArray[np.float64], feature_map: FeatureMap) -> NDArray[np.float64]:
         """Unit score minus threshold, shape (n,); above 0 reads as ASD."""

@@ -9,19 +9,81 @@ import functools
 import hashlib
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from shared.channels import AttributeGroup
 from shared.errors import InputError
 from shared.privacy.feature_map import FeatureMap
+from shared.privacy.grid import GRID
 from shared.privacy.planner import Plan, make_plan
+from shared.privacy.secure_sum import share_variance
 
-__all__ = ["LocalTraining", "Method", "Study", "load_study", "study_to_toml"]
+__all__ = [
+    "LocalTraining",
+    "Method",
+    "Mode",
+    "Parent",
+    "RosterClinic",
+    "Study",
+    "build_study",
+    "load_study",
+    "study_to_toml",
+]
 
 Method = Literal["federated", "federated-dp", "local-dp"]
+Mode = Literal["secure-sum", "local", "none"]
+
+
+class RosterClinic(BaseModel):
+    """One clinic of the roster.
+
+    Attributes
+    ----------
+    name : str
+    mask_key : str
+        Public X25519 key of its masks, 64 hexadecimal digits; empty in simulations that do not
+        mask.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100)
+    mask_key: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Parent(BaseModel):
+    """The ended study that a successor goes on from.
+
+    Attributes
+    ----------
+    study : str
+        Its hash.
+    spent_mu2 : float
+        Squared mu of every release that any of its clinics created, its own parents' included.
+    weights : tuple of float
+        The last opened weights.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    study: str = Field(pattern=r"^[0-9a-f]{64}$")
+    spent_mu2: float = Field(ge=0)
+    weights: tuple[float, ...] = Field(min_length=1)
 
 
 class LocalTraining(BaseModel):
@@ -51,13 +113,17 @@ class Study(BaseModel):
     Attributes
     ----------
     title : str
-    clinics : tuple of str
-        The roster; every clinic answers every exchange.
+    roster : tuple of RosterClinic
+        Every clinic answers every exchange. A plain name stands for a clinic without a mask key.
     participants : int
         Declared enrolment over all clinics. A public constant, not a count of the data.
     method : str
         ``federated-dp``: noised sums over all clinics; ``federated``: exact sums, for simulation
         and for data that need no privacy; ``local-dp``: DP-SGD at each clinic, as a baseline.
+    mode : str
+        How the noise of ``federated-dp`` is made: ``secure-sum``, every clinic adds a share and
+        masks what it sends; ``local``, every clinic adds the whole noise and needs no masks;
+        ``none``, nobody adds any, for simulation.
     feature_map : str
         SHA-256 of the map from features to unit vectors.
     attribute_groups : tuple of AttributeGroup
@@ -66,6 +132,13 @@ class Study(BaseModel):
         Promise to each participant; required unless the method is ``federated``.
     collusion_margin : int
         Clinics that may side with the server without weakening the promise.
+    rounds : int or None
+        Gradient sums instead of as many as the rule gives; with 1, thresholds and counts are
+        taken from exact leave-one-out scores.
+    confusion_counts : bool
+        Whether noised counts of right and wrong calls are released at the end.
+    parent : Parent or None
+        Of a successor study: it inherits the weights and what is left of the promise.
     regularisation_c : float
         Inverse strength of the L2 penalty (``federated`` only).
     local : LocalTraining or None
@@ -75,14 +148,18 @@ class Study(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     title: str = Field(min_length=1, max_length=200)
-    clinics: tuple[str, ...] = Field(min_length=1)
+    roster: tuple[Annotated[RosterClinic, BeforeValidator(_named)], ...] = Field(min_length=1)
     participants: int = Field(ge=1)
     method: Method = "federated-dp"
+    mode: Mode = "secure-sum"
     feature_map: str = ""
     attribute_groups: tuple[AttributeGroup, ...] = ()
     epsilon: float | None = Field(default=None, gt=0)
     delta: float | None = Field(default=None, gt=0, lt=1)
     collusion_margin: int = Field(default=1, ge=0)
+    rounds: int | None = Field(default=None, ge=1, le=64)
+    confusion_counts: bool = False
+    parent: Parent | None = None
     regularisation_c: float = Field(default=1.0, gt=0)
     local: LocalTraining | None = None
 
@@ -94,9 +171,24 @@ class Study(BaseModel):
             raise ValueError(f"method {self.method} needs epsilon and delta")
         if self.method == "local-dp" and self.local is None:
             raise ValueError("method local-dp needs a [local] section")
+        keys = [clinic.mask_key for clinic in self.roster if clinic.mask_key]
+        if keys and (len(keys) != len(self.roster) or len(set(keys)) != len(keys)):
+            raise ValueError("either every clinic has a mask key of its own, or none has")
         if self.method == "federated-dp" and self.collusion_margin >= len(self.clinics):
             raise ValueError("collusion_margin must be smaller than the number of clinics")
         return self
+
+    @functools.cached_property
+    def clinics(self) -> tuple[str, ...]:
+        """Names of the roster."""
+        return tuple(clinic.name for clinic in self.roster)
+
+    @functools.cached_property
+    def mask_keys(self) -> tuple[str, ...]:
+        """Public mask keys of the roster; empty where no sums are masked."""
+        if self.method != "federated-dp" or self.mode != "secure-sum":
+            return ()
+        return tuple(clinic.mask_key for clinic in self.roster if clinic.mask_key)
 
     @functools.cached_property
     def digest(self) -> str:
@@ -123,7 +215,18 @@ class Study(BaseModel):
             collusion_margin=self.collusion_margin,
             top_eigenvalue=feature_map.top_eigenvalue,
             with_threshold=feature_map.releases_threshold,
+            rounds=self.rounds,
+            confusion_counts=self.confusion_counts,
+            spent_mu2=self.parent.spent_mu2 if self.parent else 0.0,
         )
+
+    def share(self, sigma: float) -> int:
+        """Noise variance, in squared grid units, that each clinic adds to a sum of this sigma."""
+        if self.mode == "none":
+            return 0
+        if self.mode == "local":
+            return share_variance(sigma, GRID, 1, 0)
+        return share_variance(sigma, GRID, len(self.roster), self.collusion_margin)
 
     def check_map(self, feature_map: FeatureMap) -> None:
         """Refuse a feature map other than the one the study names."""
@@ -149,14 +252,32 @@ def load_study(path: Path) -> Study:
         raise InputError(f"no study at {path}; ask the coordinator for study.toml") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a TOML file: {error}") from None
+    return build_study(content, str(path))
+
+
+def build_study(fields: Mapping[str, Any], where: str) -> Study:
+    """Make a study of its fields, and say what is wrong with them as a person reads it.
+
+    Parameters
+    ----------
+    fields : mapping
+        As in the file.
+    where : str
+        What the fields come from; begins the message.
+
+    Raises
+    ------
+    InputError
+        When a field is missing, unknown or out of bounds, or the fields contradict each other.
+    """
     try:
-        return Study.model_validate(content)
+        return Study.model_validate(fields)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in item['loc']) or 'study'}: {item['msg']}"
             for item in error.errors()
         )
-        raise InputError(f"{path}: {problems}") from None
+        raise InputError(f"{where}: {problems}") from None
 
 
 def study_to_toml(study: Study) -> str:

@@ -44,7 +44,7 @@ __all__ = [
     "standard_scores",
 ]
 
-CONSTANTS_VERSION: Final = 1
+CONSTANTS_VERSION: Final = 2
 DEFAULT_CONSTANTS: Final = Path(__file__).with_name("surrogate_constants.json")
 """Constants of the surrogate population, used until a study brings its own pilot recordings."""
 
@@ -86,6 +86,16 @@ class PublicConstants(BaseModel):
         """SHA-256 of the canonical JSON."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @functools.cached_property
+    def feature_mean(self) -> NDArray[np.float64]:
+        """Mean logit of each feature, shape (n_features,)."""
+        return np.array(self.mean)
+
+    @functools.cached_property
+    def feature_sd(self) -> NDArray[np.float64]:
+        """Standard deviation of each feature's logit, shape (n_features,)."""
+        return np.array(self.sd)
 
     def to_json(self) -> str:
         """Return the file's text."""
@@ -138,10 +148,10 @@ def standard_scores(
 
     Returns
     -------
-    ndarray, shape (n, n_features)
+    ndarray, shape (..., n_features)
         Clipped to [-3, 3]; a missing feature stays missing.
     """
-    scores = (feature_logits(features) - np.array(constants.mean)) / np.array(constants.sd)
+    scores = (feature_logits(features) - constants.feature_mean) / constants.feature_sd
     clipped: NDArray[np.float64] = np.clip(scores, -SCORE_LIMIT, SCORE_LIMIT)
     return clipped
 
@@ -153,15 +163,15 @@ def composites(
 
     Parameters
     ----------
-    scores : ndarray, shape (n, n_features)
+    scores : ndarray, shape (..., n_features)
     group : AttributeGroup
         The attribute group whose channels are used.
 
     Returns
     -------
-    fine : ndarray, shape (n, 3 * n_channels)
+    fine : ndarray, shape (..., 3 * n_channels)
         Channel-major; class order level, variability, dynamics.
-    coarse : ndarray, shape (n, 3)
+    coarse : ndarray, shape (..., 3)
     """
     fine_weights, coarse_weights = _composite_weights(group)
     return scores @ fine_weights, scores @ coarse_weights
@@ -205,7 +215,7 @@ def _flaw(constants: PublicConstants) -> str | None:
 
 
 def feature_logits(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logits of features placed in their public range, shape (n, n_features); ends are kept off."""
+    """Logits of features placed in their public range, shape (..., n_features), ends kept off."""
     low, high = FEATURE_RANGES[:, 0], FEATURE_RANGES[:, 1]
     with np.errstate(over="ignore"):  # an infinite quotient is clipped like any other
         placed = np.clip((features - low) / (high - low), _EDGE, 1 - _EDGE)

@@ -26,7 +26,7 @@ from shared.privacy.constants import (
     composites,
     feature_logits,
 )
-from shared.privacy.feature_map import training_rows
+from shared.privacy.grid import GRID
 from shared.privacy.unit_vectors import AffectMap
 
 __all__ = ["build_constants"]
@@ -104,7 +104,7 @@ def _top_eigenvalues(constants: PublicConstants, features: NDArray[np.float64]) 
     largest = {}
     for combination in all_combinations():
         feature_map = AffectMap(constants, combination)
-        rows = training_rows(feature_map, feature_map.unit_vectors(features))
+        rows = feature_map.unit_vectors(features) / GRID
         moment = rows.T @ rows / len(rows)
         largest[combination_name(combination)] = min(1.0, float(np.linalg.eigvalsh(moment)[-1]))
     return largest

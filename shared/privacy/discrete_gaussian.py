@@ -2,48 +2,73 @@
 
 A clinic draws them exactly, in rational arithmetic over random bits from the operating system, so
 that no rounding of a floating-point Gaussian weakens the proof (Canonne, Kamath & Steinke, "The
-Discrete Gaussian for Differential Privacy", 2020, Algorithms 1 to 3). Simulations pass a seeded
-source instead; nothing else in the product may.
+Discrete Gaussian for Differential Privacy", 2020, Algorithms 1 to 3). A clinic draws them with
+:class:`shared.privacy.keyed_noise.KeyedNoise`, so that an answer can be made again; simulations
+pass a seeded source instead, and nothing else in the product may.
 """
 
 import hashlib
 import math
 import os
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import PrivacyError
 
-__all__ = ["NoiseSource", "OperatingSystemNoise", "SeededNoise", "sample_discrete_gaussian"]
+__all__ = [
+    "NoiseSource",
+    "OperatingSystemNoise",
+    "SeededNoise",
+    "UniformBits",
+    "sample_discrete_gaussian",
+]
 
 
 class NoiseSource(Protocol):
     """Anything that gives integer Gaussian noise for one named release."""
 
-    def integers(self, variance: int, size: int, release: str) -> NDArray[np.int64]:
-        """Draw ``size`` integers of variance ``variance`` for the release of that name."""
+    def integers(self, variance: int, total: NDArray[np.int64], release: str) -> NDArray[np.int64]:
+        """Draw one integer of variance ``variance`` for each coordinate of ``total``.
+
+        Parameters
+        ----------
+        variance : int
+            In squared grid units, >= 1.
+        total : ndarray of int64, shape (k,)
+            The exact sum the noise will hide. Only a source that has to repeat itself looks at it.
+        release : str
+            Names the release; never used for another sum.
+        """
         ...
 
 
 class OperatingSystemNoise:
-    """Exact discrete Gaussian noise from the operating system's random bits: what a clinic uses."""
+    """Exact discrete Gaussian noise from the operating system's random bits, never repeated."""
 
-    def integers(self, variance: int, size: int, release: str) -> NDArray[np.int64]:
-        """Draw exactly; ``release`` is not needed, since no draw is ever repeated."""
-        below = _SystemBits().below
-        draws = [sample_discrete_gaussian(variance, below) for _ in range(size)]
+    def integers(self, variance: int, total: NDArray[np.int64], release: str) -> NDArray[np.int64]:
+        """Draw exactly; the release is not needed, since no draw is ever repeated."""
+        below = UniformBits(os.urandom).below
+        draws = [sample_discrete_gaussian(variance, below) for _ in range(len(total))]
         return np.array(draws, dtype=np.int64)
 
 
-class _SystemBits:
-    """Uniform integers from the operating system, read some kilobytes at a time."""
+class UniformBits:
+    """Uniform integers from a stream of random bytes, read some kilobytes at a time.
 
-    _BLOCK = 4096
+    Parameters
+    ----------
+    read : callable
+        ``read(n)`` returns the next n bytes of the stream.
+    """
 
-    def __init__(self) -> None:
+    _BLOCK: Final = 4096
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
         self._bytes = b""
         self._next = 0
 
@@ -54,7 +79,8 @@ class _SystemBits:
         while True:
             end = self._next + size
             if end > len(self._bytes):
-                self._bytes, self._next, end = os.urandom(max(self._BLOCK, size)), 0, size
+                block = self._read(max(self._BLOCK, size))
+                self._bytes, self._next, end = block, 0, size
             value = int.from_bytes(self._bytes[self._next : end]) >> (8 * size - bits)
             self._next = end
             if value < bound:
@@ -81,10 +107,10 @@ class SeededNoise:
         self.seed = seed
         self.owner = owner
 
-    def integers(self, variance: int, size: int, release: str) -> NDArray[np.int64]:
+    def integers(self, variance: int, total: NDArray[np.int64], release: str) -> NDArray[np.int64]:
         """Draw rounded normals from the stream named by seed, owner and release."""
-        deviation = math.sqrt(variance)
-        return np.rint(self.generator(release).normal(0.0, deviation, size)).astype(np.int64)
+        draws = self.generator(release).normal(0.0, math.sqrt(variance), len(total))
+        return np.rint(draws).astype(np.int64)
 
     def generator(self, release: str) -> np.random.Generator:
         """Return the generator of one named release."""

@@ -5,9 +5,14 @@ where its floating-point sum and noise would void the proof. Every row is quanti
 the sum is exact in int64, and the noise is an integer drawn from the clinic's noise source. The
 loss is summed, never averaged: an average would divide by the clinic's size and the noise would
 then tell it.
+
+A participant's integer row is a function of that participant and the weights alone, bit for bit:
+margins are exact (see :mod:`shared.privacy.grid`) and everything after them is done one participant
+at a time. The sum of two groups is therefore exactly the sum of their sums.
 """
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -20,7 +25,12 @@ from shared.privacy.discrete_gaussian import NoiseSource
 from shared.privacy.grid import GRID, on_grid
 from shared.privacy.planner import CLIPPING_NORM
 
-__all__ = ["IntegerGridOptimizer", "gradient_contribution"]
+__all__ = [
+    "IntegerGridOptimizer",
+    "gradient_contribution",
+    "participant_gradients",
+    "quantised_gradients",
+]
 
 
 class IntegerGridOptimizer(DPOptimizer):  # type: ignore[misc]
@@ -70,19 +80,38 @@ class IntegerGridOptimizer(DPOptimizer):  # type: ignore[misc]
     def clip_and_accumulate(self) -> None:
         """Clip each participant's gradient, quantise it, and add up the integers."""
         (gradients,) = self.grad_samples
-        rows = gradients.detach().reshape(len(gradients), -1).numpy() / CLIPPING_NORM
-        length = np.linalg.norm(rows, axis=1, keepdims=True)
-        self._exact_sum = on_grid(rows / np.maximum(1.0, length)).sum(axis=0)
+        rows = gradients.detach().reshape(len(gradients), -1).numpy()
+        self._exact_sum = quantised_gradients(rows).sum(axis=0)
 
     def add_noise(self) -> None:
         """Add this clinic's share of the discrete Gaussian noise."""
         self.released = self._exact_sum
         if self.variance:
-            size = len(self._exact_sum)
-            self.released = self._exact_sum + self.noise.integers(self.variance, size, self.release)
+            self.released = self._exact_sum + self.noise.integers(
+                self.variance, self._exact_sum, self.release
+            )
         (parameter,) = self.params
         real = torch.from_numpy(self.released * (CLIPPING_NORM / GRID))
         parameter.grad = real.to(parameter.dtype).view_as(parameter)
+
+
+def quantised_gradients(gradients: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Clip per-participant gradients to the clipping norm and put them on the integer grid.
+
+    Parameters
+    ----------
+    gradients : ndarray, shape (..., k)
+        One gradient per participant. A gradient that is not finite becomes the zero row.
+
+    Returns
+    -------
+    ndarray of int64, shape (..., k)
+        In grid steps of the clipping norm; every row's norm is at most ``GRID``.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow ends in a zero row, as it should
+        rows = np.ascontiguousarray(gradients) / CLIPPING_NORM
+        length = np.sqrt(np.square(rows).sum(axis=-1, keepdims=True))
+        return on_grid(rows / np.maximum(1.0, length))
 
 
 def gradient_contribution(
@@ -103,7 +132,7 @@ def gradient_contribution(
     asd : ndarray of bool, shape (n,)
         Labels.
     weights : ndarray, shape (k,)
-        Current weights, as released by the last exchange.
+        Current weights, as released by the last exchange, on the weight grid.
     variance : int
         This clinic's noise share, squared grid units; 0 in studies without privacy.
     noise : NoiseSource
@@ -131,13 +160,46 @@ def gradient_contribution(
         noise=noise,
         release=release,
     )
-    signs = torch.from_numpy(np.where(asd, 1.0, -1.0))
-    margins = signs * module(_with_gradient(rows)).squeeze(1)
-    loss: Any = torch.nn.functional.softplus(-margins).sum()
+    outputs = module(_with_gradient(rows)).squeeze(1)
+    # The logistic loss through its derivative at each output: torch's own sigmoid may round
+    # differently at different places of a batch.
+    slopes = _slopes(outputs.detach().numpy(), asd)
+    loss: Any = (outputs * torch.from_numpy(slopes)).sum()
     loss.backward()
     optimizer.pre_step()
     optimizer.zero_grad(set_to_none=True)
     return optimizer.released
+
+
+def participant_gradients(
+    rows: NDArray[np.float64], asd: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Each participant's clipped, quantised gradient: what :func:`gradient_contribution` sums.
+
+    In closed form, without Opacus; equal to it bit for bit.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, k)
+    asd : ndarray of bool, shape (n,)
+    weights : ndarray, shape (k,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n, k)
+    """
+    return quantised_gradients(_slopes(rows @ weights, asd)[:, None] * rows)
+
+
+def _slopes(outputs: NDArray[np.float64], asd: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Derivatives of log(1 + exp(-y * output)) for y = +1 (ASD) or -1, one output at a time."""
+    slopes = np.empty(len(outputs))
+    for index, (output, positive) in enumerate(zip(outputs.tolist(), asd.tolist(), strict=True)):
+        sign = 1.0 if positive else -1.0
+        tail = math.exp(-abs(output))
+        wrong = sign * output < 0
+        slopes[index] = -sign * (1.0 if wrong else tail) / (1 + tail)
+    return slopes
 
 
 @functools.lru_cache(maxsize=16)

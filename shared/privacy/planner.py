@@ -2,18 +2,23 @@
 
 Every clinic derives the same plan from the study, so nobody has to be believed. The rule: a
 gradient method started at zero with step 1/L of the logistic loss on the public people, stopped
-after a total step that grows as the noise falls; 85 % of the squared budget goes to the direction
-and 15 % to the threshold.
+after a total step that grows as the noise falls; 92 % of the squared budget goes to the direction
+and 8 % to the threshold. Counts of right and wrong calls, where a study asks for them, take 10 %
+before that.
 """
 
+import hashlib
+import json
 import math
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Final, Literal, NamedTuple
 
 from shared.errors import PrivacyError
-from shared.privacy.accountant import attack_success, composed_mu, epsilon_of, mu_of
+from shared.privacy.accountant import composed_mu, mu_of
+from shared.privacy.grid import GRID
+from shared.privacy.secure_sum import check_no_overflow
 
-__all__ = ["CLIPPING_NORM", "Plan", "make_plan"]
+__all__ = ["CLIPPING_NORM", "Plan", "PlannedRelease", "ReleaseKind", "make_plan"]
 
 CLIPPING_NORM: Final = 0.5
 """Bound on one participant's gradient. Rows have norm <= 1, so every gradient at zero is at most
@@ -21,8 +26,33 @@ this long; a smaller bound only loses signal, a larger one only adds noise."""
 
 _ROUNDS_RANGE = (4, 64)
 _LARGEST_TOTAL_STEP = 512.0
-_THRESHOLD_SHARE = 0.15
+_STEP_PER_SIGNAL = 0.5
+"""Total step over participants times mu. Like the shares below it was chosen on surrogate cohorts
+that no reported figure uses (seeds 2000 to 2039, with constants of right and wrong populations),
+and changed little on the heart-disease data of four hospitals."""
+_THRESHOLD_SHARE = 0.08
+_CONFUSION_SHARE = 0.10
 _SMALLEST_EPSILON_WITH_THRESHOLD = 0.5
+_SMALLEST_REST = 1e-6
+
+ReleaseKind = Literal["gradient", "threshold", "confusion"]
+
+
+class PlannedRelease(NamedTuple):
+    """One noised sum of a study.
+
+    Attributes
+    ----------
+    round : int
+        From 1, over all kinds.
+    kind : ReleaseKind
+    sigma : float
+        Noise multiplier of the opened sum; its sensitivity is 1.
+    """
+
+    round: int
+    kind: ReleaseKind
+    sigma: float
 
 
 @dataclass(frozen=True)
@@ -31,16 +61,18 @@ class Plan:
 
     Attributes
     ----------
-    epsilon, delta, mu : float
-        The promise, and the same promise as a Gaussian-DP parameter.
+    epsilon, delta : float
+        The promise; of a successor study, the promise it shares with its parents.
+    mu : float
+        What this study may spend of it, as a Gaussian-DP parameter.
     rounds : int
         Gradient sums opened.
     step : float
         Step size of each, on the mean loss over ``participants``.
     sigma_gradient : float
         Noise multiplier of each gradient sum (sensitivity 1).
-    sigma_threshold : float or None
-        Noise multiplier of the threshold sum; None when no threshold is released.
+    sigma_threshold, sigma_confusion : float or None
+        Noise multiplier of the threshold sum and of the confusion counts; None when not released.
     participants, clinics, collusion_margin : int
         The declared enrolment, the roster size and the clinics that may collude.
     """
@@ -52,37 +84,37 @@ class Plan:
     step: float
     sigma_gradient: float
     sigma_threshold: float | None
+    sigma_confusion: float | None
     participants: int
     clinics: int
     collusion_margin: int
 
     @property
+    def releases(self) -> tuple[PlannedRelease, ...]:
+        """All noised sums in the order in which they are opened."""
+        planned = [
+            PlannedRelease(number, "gradient", self.sigma_gradient)
+            for number in range(1, self.rounds + 1)
+        ]
+        if self.sigma_threshold is not None:
+            planned.append(PlannedRelease(len(planned) + 1, "threshold", self.sigma_threshold))
+        if self.sigma_confusion is not None:
+            planned.append(PlannedRelease(len(planned) + 1, "confusion", self.sigma_confusion))
+        return tuple(planned)
+
+    @property
     def exchanges(self) -> int:
         """Noised sums opened in the whole study."""
-        return self.rounds + (self.sigma_threshold is not None)
+        return len(self.releases)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan's numbers; the same at every party."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def spent_mu(self) -> float:
         """Mu of all releases together, recomputed from the noise they carry."""
-        sigmas = [self.sigma_gradient] * self.rounds
-        if self.sigma_threshold is not None:
-            sigmas.append(self.sigma_threshold)
-        return composed_mu(sigmas)
-
-    def in_words(self) -> str:
-        """Return the plan as a person reads it."""
-        success = attack_success(self.mu)
-        threshold = (
-            "one sum for the threshold" if self.sigma_threshold is not None else "no threshold sum"
-        )
-        return (
-            f"{self.rounds} noised gradient sums and {threshold} over {self.clinics} clinics "
-            f"({self.participants} participants declared), safe against {self.collusion_margin} "
-            f"of them siding with the server. Together they are ({self.epsilon:g}, "
-            f"{self.delta:g})-differentially private for each participant (mu {self.mu:.3f}, "
-            f"epsilon recomputed {epsilon_of(self.spent_mu(), self.delta):.3f}): someone who knows "
-            "everything but whether this child took part, and may accuse 5 of 100 outsiders "
-            f"wrongly, names a real participant at most {100 * success:.0f} times in 100."
-        )
+        return composed_mu(release.sigma for release in self.releases)
 
 
 def make_plan(
@@ -94,6 +126,9 @@ def make_plan(
     collusion_margin: int,
     top_eigenvalue: float,
     with_threshold: bool,
+    rounds: int | None = None,
+    confusion_counts: bool = False,
+    spent_mu2: float = 0.0,
 ) -> Plan:
     """Plan a private training.
 
@@ -108,11 +143,18 @@ def make_plan(
     collusion_margin : int
         Clinics that may side with the server without weakening the promise.
     top_eigenvalue : float
-        Largest eigenvalue of the mean outer product of the public people's training rows, in
+        Largest eigenvalue of the mean outer product of the public people's unit vectors, in
         (0, 1]; 1 where only ranges are public.
     with_threshold : bool
         Whether the feature map asks for a threshold release. At epsilon <= 0.5 none is made:
         its noise would cost more than the threshold gains.
+    rounds : int, optional
+        Gradient sums, instead of as many as the rule gives. With 1, leave-one-out scores follow
+        from the release itself.
+    confusion_counts : bool
+        Whether noised counts of right and wrong calls are released at the end.
+    spent_mu2 : float
+        Squared mu that the parents of a successor study have spent of the same promise.
 
     Raises
     ------
@@ -136,23 +178,40 @@ def make_plan(
             f"delta {delta:g} asked for {participants} participants; it must stay well under "
             f"1/{participants} = {1 / participants:.2g}, or the promise is empty"
         )
-    mu = mu_of(epsilon, delta)
+    if rounds is not None and not 1 <= rounds <= _ROUNDS_RANGE[1]:
+        raise PrivacyError(f"{rounds} rounds asked; choose 1 to {_ROUNDS_RANGE[1]}")
+    whole = mu_of(epsilon, delta)
+    # A rounding error of a promise that is used up is no budget.
+    if not 0 <= spent_mu2 < (1 - _SMALLEST_REST) * whole**2:
+        raise PrivacyError(
+            f"earlier studies spent mu^2 {spent_mu2:.3f} of {whole**2:.3f}; nothing is left for a "
+            "successor"
+        )
+    mu = math.sqrt(whole**2 - spent_mu2)
     threshold = with_threshold and epsilon > _SMALLEST_EPSILON_WITH_THRESHOLD
+    training = mu * math.sqrt(1 - _CONFUSION_SHARE) if confusion_counts else mu
     direction_share = 1 - _THRESHOLD_SHARE if threshold else 1.0
 
     largest_step = 4 / top_eigenvalue
-    total_step = min(participants * mu, _LARGEST_TOTAL_STEP)
+    total_step = min(_STEP_PER_SIGNAL * participants * mu, _LARGEST_TOTAL_STEP)
     low, high = _ROUNDS_RANGE
-    rounds = min(max(math.ceil(total_step / largest_step), low), high)
-    return Plan(
+    if rounds is None:
+        rounds = min(max(math.ceil(total_step / largest_step), low), high)
+    plan = Plan(
         epsilon=epsilon,
         delta=delta,
         mu=mu,
         rounds=rounds,
         step=min(largest_step, total_step / rounds),
-        sigma_gradient=math.sqrt(rounds / direction_share) / mu,
-        sigma_threshold=1 / (mu * math.sqrt(_THRESHOLD_SHARE)) if threshold else None,
+        sigma_gradient=math.sqrt(rounds / direction_share) / training,
+        sigma_threshold=1 / (training * math.sqrt(_THRESHOLD_SHARE)) if threshold else None,
+        sigma_confusion=1 / (mu * math.sqrt(_CONFUSION_SHARE)) if confusion_counts else None,
         participants=participants,
         clinics=clinics,
         collusion_margin=collusion_margin,
     )
+    if plan.spent_mu() > mu * (1 + 1e-9):
+        raise PrivacyError("the planned releases cost more than the promise; this is a defect")
+    inflation = math.sqrt(clinics / (clinics - collusion_margin))
+    check_no_overflow(participants, max(r.sigma for r in plan.releases) * inflation, GRID)
+    return plan

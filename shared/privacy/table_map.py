@@ -48,7 +48,7 @@ class TableMap:
         intercept (ranges).
     """
 
-    appends_constant = False
+    constant_last = True
 
     def __init__(
         self,
@@ -110,11 +110,12 @@ class TableMap:
             Norm <= ``GRID``; the last coordinate is the constant. A row that is not finite is a
             zero row.
         """
-        usable = np.all(np.isfinite(features), axis=1)
-        whitened = (np.where(usable[:, None], features, 0.0) - self.offset) @ self.whitening
-        rows = np.hstack([whitened, np.full((len(features), 1), self.constant)])
-        vectors = on_grid(rows / np.linalg.norm(rows, axis=1, keepdims=True))
-        vectors[~usable] = 0
+        vectors = np.zeros((len(features), self.dimension), dtype=np.int64)
+        # One participant at a time: the same arithmetic in the same order whoever else is there.
+        for row, vector in zip(features, vectors, strict=True):
+            if np.isfinite(row).all():
+                whole = np.append((np.array(row) - self.offset) @ self.whitening, self.constant)
+                vector[:] = on_grid(whole / np.linalg.norm(whole))
         return vectors
 
 

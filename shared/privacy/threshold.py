@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.privacy.discrete_gaussian import NoiseSource
-from shared.privacy.feature_map import unit_scores
 from shared.privacy.grid import GRID
 
-__all__ = ["threshold_contribution", "threshold_from_sum"]
+__all__ = ["clipped_contributions", "score_limit", "threshold_contribution", "threshold_from_sum"]
 
 _SCORE_LIMIT_SD: Final = 1.8  # scores are clipped at this many of their standard deviations
 _BALANCE_WEIGHT: Final = 2 / _SCORE_LIMIT_SD  # 2 sd, in units of the clipping limit
@@ -28,9 +27,9 @@ _CONTRIBUTION_LIMIT: Final = 1.6  # less noise than 1 + weight = 2.1, and rarely
 
 
 def threshold_contribution(
-    vectors: NDArray[np.int64],
+    scores: NDArray[np.float64],
     asd: NDArray[np.bool_],
-    direction: NDArray[np.float64],
+    dimension: int,
     *,
     variance: int,
     noise: NoiseSource,
@@ -40,12 +39,12 @@ def threshold_contribution(
 
     Parameters
     ----------
-    vectors : ndarray of int64, shape (n, k)
-        Quantised unit vectors without zero rows.
+    scores : ndarray, shape (n,)
+        Unit scores on the released direction; each depends on its own participant only.
     asd : ndarray of bool, shape (n,)
         Labels.
-    direction : ndarray, shape (k,)
-        The released direction.
+    dimension : int
+        Coordinates of the unit vectors.
     variance : int
         This clinic's noise share, squared grid units; 0 adds nothing.
     noise : NoiseSource
@@ -58,13 +57,30 @@ def threshold_contribution(
     ndarray of int64, shape (1,)
         Grid steps; one participant moves it by at most ``GRID``.
     """
-    scores = np.clip(unit_scores(vectors, direction) / _score_limit(vectors.shape[1]), -1, 1)
-    balanced = scores - _BALANCE_WEIGHT * np.where(asd, 1.0, -1.0)
-    each = np.clip(balanced / _CONTRIBUTION_LIMIT, -1, 1)
-    total: NDArray[np.int64] = np.rint(GRID * each).astype(np.int64).sum(keepdims=True)
-    if variance:
-        total = total + noise.integers(variance, 1, release)
-    return total
+    each = clipped_contributions(scores / score_limit(dimension), asd)
+    total: NDArray[np.int64] = each.sum(keepdims=True)
+    return total + noise.integers(variance, total, release) if variance else total
+
+
+def clipped_contributions(scores: NDArray[np.float64], asd: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Each participant's part of the threshold sum.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (...,)
+        Unit scores in units of :func:`score_limit`.
+    asd : ndarray of bool, shape (...,)
+
+    Returns
+    -------
+    ndarray of int64, shape (...,)
+        Magnitude at most ``GRID``; 0 for a score that is not finite.
+    """
+    finite = np.isfinite(scores)
+    clipped = np.clip(np.where(finite, scores, 0.0), -1, 1)
+    each = (clipped - _BALANCE_WEIGHT * np.where(asd, 1.0, -1.0)) / _CONTRIBUTION_LIMIT
+    whole: NDArray[np.int64] = np.rint(GRID * np.clip(each, -1, 1)).astype(np.int64)
+    return np.where(finite, whole, 0)
 
 
 def threshold_from_sum(total: NDArray[np.int64], dimension: int, participants: int) -> float:
@@ -80,9 +96,9 @@ def threshold_from_sum(total: NDArray[np.int64], dimension: int, participants: i
         Declared enrolment.
     """
     mean = _CONTRIBUTION_LIMIT * float(total[0]) / GRID / participants
-    return float(_score_limit(dimension) * np.clip(mean, -1, 1))
+    return float(score_limit(dimension) * np.clip(mean, -1, 1))
 
 
-def _score_limit(dimension: int) -> float:
-    """Scores of whitened unit vectors have a standard deviation near 1/sqrt(k)."""
+def score_limit(dimension: int) -> float:
+    """Where scores are clipped: those of whitened unit vectors have a spread near 1/sqrt(k)."""
     return _SCORE_LIMIT_SD / float(np.sqrt(dimension))

@@ -45,7 +45,7 @@ class AffectMap:
         When a group is unknown or none is given.
     """
 
-    appends_constant = True
+    constant_last = False
     releases_threshold = True
 
     def __init__(self, constants: PublicConstants, groups: Sequence[AttributeGroup]) -> None:
@@ -88,18 +88,22 @@ class AffectMap:
         ndarray of int64, shape (n, dimension)
             Norm <= ``GRID``; a row with a feature that is not finite is a zero row.
         """
-        usable = np.all(np.isfinite(features), axis=1)
-        scores = standard_scores(self.constants, np.where(usable[:, None], features, 0.5))
+        vectors = np.zeros((len(features), self.dimension), dtype=np.int64)
+        # One participant at a time: the same arithmetic in the same order whoever else is there.
+        for row, vector in zip(features, vectors, strict=True):
+            if np.isfinite(row).all():
+                vector[:] = self._unit_vector(np.array(row))
+        return vectors
+
+    def _unit_vector(self, row: _Numbers) -> NDArray[np.int64]:
+        scores = standard_scores(self.constants, row)
         parts = []
         for group, fine_whitening, fine_centre, coarse_whitening, coarse_centre in self._blocks:
             fine, coarse = composites(scores, group)
             parts.append(coarse @ coarse_whitening - coarse_centre)
             parts.append(fine @ fine_whitening - fine_centre)
-        rows = np.hstack(parts)
-        length = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SHORTEST)
-        vectors = on_grid(rows / length)
-        vectors[~usable] = 0
-        return vectors
+        whole = np.concatenate(parts)
+        return on_grid(whole / max(float(np.linalg.norm(whole)), _SHORTEST))
 
     @functools.cached_property
     def _blocks(self) -> list[_Block]:

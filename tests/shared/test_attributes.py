@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shared.attributes import (
     ATTRIBUTES_SCHEMA_VERSION,
     AttributeSeries,
+    PictureMeasures,
     read_attributes,
     write_attributes,
 )
@@ -38,6 +39,15 @@ def series(n: int = 50, seed: int = 0, **changes: object) -> AttributeSeries:
         "provenance": {"video_sha256": "ab", "software": "fedaffect 0.1.0"},
     }
     return AttributeSeries(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def pictures(found: np.ndarray, **changes: object) -> PictureMeasures:
+    fields: dict[str, object] = {
+        "brightness": np.where(found, 120.5, np.nan),
+        "sharpness": np.where(found, 250.0, np.nan),
+        "faces_seen": np.where(np.arange(len(found)) % 5 == 0, 1, -1),
+    }
+    return PictureMeasures(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def rewrite(path: Path, edit) -> Path:
@@ -68,6 +78,54 @@ def test_columns_are_the_published_ones(tmp_path):
         *("box_x", "box_y", "box_w", "box_h"),
     ]
     assert names[8:] == list(CHANNELS)
+
+
+def test_measures_of_the_pictures_are_kept_in_columns_of_their_own(tmp_path):
+    found = series().face_found
+    written = series(pictures=pictures(found))
+    write_attributes(tmp_path / "P01.parquet", written)
+    assert pq.read_schema(tmp_path / "P01.parquet").names[30:] == [
+        *("brightness", "sharpness", "faces_seen")
+    ]
+    read = read_attributes(tmp_path / "P01.parquet")
+    for name, dtype in (("brightness", "f4"), ("sharpness", "f4"), ("faces_seen", "i2")):
+        kept = getattr(read.pictures, name)
+        np.testing.assert_array_equal(kept, getattr(written.pictures, name))
+        assert kept.dtype == dtype
+
+
+def test_a_file_of_version_1_is_read_as_not_measured(tmp_path):
+    path = rewrite(tmp_path / "P01.parquet", edited_metadata(schema_version=1))
+    read = read_attributes(path)
+    assert read.pictures is None
+    np.testing.assert_array_equal(read.values, series().values)
+
+
+FOUND = series().face_found
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"brightness": np.zeros(3)}, r"brightness has shape \(3,\)"),
+        ({"brightness": np.ones(50)}, "brightness must be a number exactly where"),
+        ({"sharpness": np.full(50, np.inf)}, "sharpness must be a number exactly where"),
+        ({"brightness": np.where(FOUND, 300, np.nan)}, "between 0 and 255"),
+        ({"sharpness": np.where(FOUND, -1, np.nan)}, "never negative"),
+        ({"faces_seen": np.full(50, -2)}, "faces_seen is -1"),
+    ],
+)
+def test_measures_that_are_not_as_stated_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        series(pictures=pictures(FOUND, **changes))
+
+
+def test_a_file_with_some_of_the_measures_is_damaged(tmp_path):
+    path = tmp_path / "P01.parquet"
+    write_attributes(path, series(pictures=pictures(FOUND)))
+    pq.write_table(pq.read_table(path).drop_columns(["sharpness"]), path)
+    with pytest.raises(InputError, match="columns missing: sharpness"):
+        read_attributes(path)
 
 
 def test_face_seconds_counts_ticks_with_a_face():
@@ -132,7 +190,7 @@ def edited_metadata(**changes: object):
         (lambda t: t.replace_schema_metadata(None), "no attribute metadata"),
         (lambda t: t.replace_schema_metadata({KEY: "{"}), "metadata is damaged"),
         (lambda t: t.replace_schema_metadata({KEY: "[]"}), "metadata is damaged"),
-        (edited_metadata(schema_version=ATTRIBUTES_SCHEMA_VERSION + 1), "schema version 2 found"),
+        (edited_metadata(schema_version=ATTRIBUTES_SCHEMA_VERSION + 1), "schema version 3 found"),
         (
             lambda t: t.set_column(0, "time_s", pa.array([None] * len(t), pa.float64())),
             "empty cells in time_s",

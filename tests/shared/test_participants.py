@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InputError
-from shared.participants import ParticipantRow, read_participants, write_participants
+from shared.participants import (
+    ParticipantRow,
+    read_participants,
+    scan_participants,
+    write_participants,
+)
 
 HEADER = "participant,video,diagnosis,consent,finished,clinic,age_months,sex\n"
 GOOD = HEADER + "P1,a.mp4,ASD,yes,yes,north,40,M\nP2,b.mp4,non-ASD,yes,no,south,,\n"
@@ -19,7 +24,7 @@ def read(tmp_path, content):
 
 def test_reads_what_it_wrote(tmp_path):
     rows = (
-        ParticipantRow("P1", True, True, True, "a.mp4", "north", 40, "M"),
+        ParticipantRow("P1", True, True, True, "a.mp4", "north", 40, "M", "iPad 5", "visit 2"),
         ParticipantRow("Jos\u00e9, 2", False, False, True, None, "south", None, None),
     )
     path = tmp_path / "t.csv"
@@ -31,6 +36,7 @@ def test_reads_what_it_wrote(tmp_path):
         ("P1", True, 40, "M", "north"),
         ("Jos\u00e9, 2", False, None, None, "south"),
     ]
+    assert (back[0].device, back[0].session, back[1].device) == ("iPad 5", "visit 2", None)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
@@ -70,6 +76,10 @@ def test_header_case_blank_lines_trailing_cells_and_missing_optional_columns(tmp
         (GOOD + "p1,c,ASD,yes,yes,n,1,M\n", "line 4: participant p1 stands on line 2"),
         (GOOD + "P3,a.mp4,ASD,yes,yes,n,1,M\n", "line 4: column video names"),
         (GOOD + "P3,c,ASD,yes,yes,,1,M\n", "line 4: column clinic is empty"),
+        (GOOD + "P1,c,ASD,no,yes,n,1,M\n", "line 2: participant P1 stands on line 4"),
+        (HEADER + "con.x,a,ASD,yes,yes,n,1,M\n", "Windows keeps this name"),
+        (HEADER + "P1,a,ASD,yes,yes,n," + "9" * 5000 + ",M\n", "age_months must"),
+        (HEADER + 'P1,a,ASD,yes,yes,"n\nm",1,M\n', "line 3: column clinic is longer"),
         (HEADER + '"P1,a,ASD', "quotation"),
         (b"\x00\x01\x02\x00", "not a text file"),
         (b"\xff\xfe\x00", "not a text file"),
@@ -87,6 +97,26 @@ def test_all_faults_come_in_one_message(tmp_path):
         read(tmp_path, text)
     assert "line 2:" in str(caught.value)
     assert "and 8 more" in str(caught.value)
+
+
+def test_rows_that_can_be_taken_are_told_from_those_that_cannot(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "participant id,video path,diagnosis,consent,finished\n"
+        "P1,a,ASD,yes,yes\nP2,b,autism,yes,no\nJos\u00e9,c,ASD,yes,yes\nP4,d,ASD,maybe,yes\n"
+        "JOSE\u0301,e,ASD,no,yes\nP4,f,ASD,yes,yes\n"
+    )
+    table = scan_participants(path)
+    assert table.columns[:2] == ("participant", "video")
+    assert [row.participant for row in table.rows] == ["P1"]
+    refused = {row.line: row for row in table.refused}
+    assert sorted(refused) == [3, 4, 5, 6, 7]
+    assert (refused[3].consented, refused[3].finished) == (True, False)
+    # Nobody can know which consent of the two is the right one, so neither row is taken.
+    assert "stands on line 6" in refused[4].faults[0]
+    assert "stands on line 4" in refused[6].faults[0]
+    assert "stands on line 5" in refused[7].faults[0]
+    assert not refused[5].consented
 
 
 def test_no_file(tmp_path):

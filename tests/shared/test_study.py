@@ -1,27 +1,35 @@
 import hashlib
 import math
 import tomllib
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from small_federation import CLINICS, LOCAL, people_map, ranges_map, study_of
+from small_federation import CLINICS, LOCAL, people_map, ranges_map, roster_of, study_of
 
 from shared.errors import InputError
 from shared.privacy.accountant import mu_of
-from shared.study import Study, load_study, study_to_toml
+from shared.privacy.grid import GRID
+from shared.study import Parent, RosterClinic, Study, load_study, study_to_toml
 
+PARENT = Parent(study="a" * 64, spent_mu2=0.25, weights=(0.5, -1.25))
+KEY = roster_of("Aspen")[0].mask_key
 OTHER_VALUES = {
     "title": "another",
-    "clinics": ("Aspen", "Birch", "Dogwood"),
+    "roster": roster_of("Aspen", "Birch", "Dogwood"),
     "participants": 91,
     "method": "federated",
+    "mode": "local",
     "feature_map": "0" * 64,
     "attribute_groups": ("au",),
     "epsilon": 4.0000000001,
     "delta": 1.1e-5,
     "collusion_margin": 0,
+    "rounds": 5,
+    "confusion_counts": True,
+    "parent": PARENT,
     "regularisation_c": 2.0,
     "local": LOCAL,
 }
@@ -30,11 +38,20 @@ studies = st.builds(
     study_of,
     st.sampled_from([None, ranges_map()]),
     title=st.text(min_size=1, max_size=30),
-    clinics=st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=5, unique=True).map(
-        tuple
-    ),
+    roster=st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=5, unique=True).map(tuple)
+    | st.just((RosterClinic(name="no"), RosterClinic(name="keys"))),
     participants=st.integers(1, 10**6),
     method=st.sampled_from(["federated", "federated-dp", "local-dp"]),
+    mode=st.sampled_from(["secure-sum", "local", "none"]),
+    rounds=st.none() | st.integers(1, 64),
+    confusion_counts=st.booleans(),
+    parent=st.none()
+    | st.builds(
+        Parent,
+        study=st.sampled_from(["0" * 64, "9f" * 32]),
+        spent_mu2=st.floats(0, 1e6),
+        weights=st.lists(st.floats(-1e5, 1e5), min_size=1, max_size=4).map(tuple),
+    ),
     epsilon=st.floats(1e-3, 100),
     delta=st.floats(1e-12, 0.1),
     regularisation_c=st.floats(1e-6, 1e6),
@@ -62,18 +79,44 @@ def test_digest_is_stable_and_tells_every_field():
     fields = reference.model_dump()
     digests = {Study(**(fields | {name: value})).digest for name, value in OTHER_VALUES.items()}
     assert len(digests | {reference.digest}) == len(OTHER_VALUES) + 1
-    reordered = study_of(ranges_map(), clinics=CLINICS[::-1])
+    reordered = study_of(ranges_map(), roster=CLINICS[::-1])
     assert reordered.digest != reference.digest
 
 
 def test_digest_is_the_hash_of_canonical_json():
-    study = Study(title="t", clinics=("a", "b"), participants=10, epsilon=4, delta=1e-5)
+    study = Study(title="t", roster=("a", "b"), participants=10, epsilon=4, delta=1e-5)
     canonical = (
-        '{"attribute_groups": [], "clinics": ["a", "b"], "collusion_margin": 1, "delta": 1e-05, '
-        '"epsilon": 4.0, "feature_map": "", "local": null, "method": "federated-dp", '
-        '"participants": 10, "regularisation_c": 1.0, "title": "t"}'
+        '{"attribute_groups": [], "collusion_margin": 1, "confusion_counts": false, '
+        '"delta": 1e-05, "epsilon": 4.0, "feature_map": "", "local": null, '
+        '"method": "federated-dp", "mode": "secure-sum", "parent": null, "participants": 10, '
+        '"regularisation_c": 1.0, "roster": [{"mask_key": "", "name": "a"}, '
+        '{"mask_key": "", "name": "b"}], "rounds": null, "title": "t"}'
     )
     assert study.digest == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def test_a_plain_name_stands_for_a_clinic_without_a_key():
+    study = Study(title="t", roster=("a", "b"), participants=10, epsilon=4, delta=1e-5)
+    assert study.clinics == ("a", "b")
+    assert study.roster[0] == RosterClinic(name="a", mask_key="")
+    assert study.mask_keys == ()
+
+
+def test_sums_are_masked_in_secure_sum_studies_only():
+    keys = tuple(clinic.mask_key for clinic in roster_of(*CLINICS))
+    assert study_of().mask_keys == keys
+    for changes in ({"mode": "local"}, {"mode": "none"}, {"method": "federated"}):
+        assert study_of(**changes).mask_keys == ()
+
+
+def test_a_clinics_share_of_the_noise_follows_the_mode():
+    sigma = 2.7
+    whole = (GRID * Fraction(sigma)) ** 2
+    for margin in (0, 1, 2):
+        study = study_of(collusion_margin=margin)
+        assert study.share(sigma) == math.ceil(whole / (3 - margin))
+        assert study_of(collusion_margin=margin, mode="local").share(sigma) == math.ceil(whole)
+        assert study_of(collusion_margin=margin, mode="none").share(sigma) == 0
 
 
 @pytest.mark.parametrize(
@@ -82,8 +125,23 @@ def test_digest_is_the_hash_of_canonical_json():
         ({"epsilon": None}, "method federated-dp needs epsilon and delta"),
         ({"delta": None}, "method federated-dp needs epsilon and delta"),
         ({"method": "local-dp", "local": None}, r"needs a \[local\] section"),
-        ({"clinics": ("Aspen", "Aspen")}, "stands twice"),
-        ({"clinics": ()}, "clinics"),
+        ({"roster": ("Aspen", "Aspen")}, "stands twice"),
+        ({"roster": ()}, "roster"),
+        ({"roster": ["Aspen", ""]}, "roster.1.name"),
+        ({"roster": ["Aspen", 3]}, "roster.1"),
+        ({"roster": [*roster_of("Aspen"), "Birch"]}, "own, or none has"),
+        ({"roster": (*roster_of("Aspen"), {"name": "B", "mask_key": KEY})}, "own, or none has"),
+        ({"roster": [{"name": "A", "mask_key": KEY.upper()}]}, "roster.0.mask_key"),
+        ({"roster": [{"name": "A", "mask_key": KEY[:-1]}]}, "roster.0.mask_key"),
+        ({"roster": [{"name": "A", "mask_key": KEY + "\n"}]}, "roster.0.mask_key"),
+        ({"roster": [{"name": "A", "key": KEY}]}, "roster.0.key"),
+        ({"mode": "open"}, "mode"),
+        ({"rounds": 0}, "rounds"),
+        ({"rounds": 65}, "rounds"),
+        ({"parent": {"study": "A" * 64, "spent_mu2": 0, "weights": [0]}}, "parent.study"),
+        ({"parent": {"study": "a" * 64, "spent_mu2": -1, "weights": [0]}}, "parent.spent_mu2"),
+        ({"parent": {"study": "a" * 64, "spent_mu2": 0, "weights": []}}, "parent.weights"),
+        ({"parent": {"study": "a" * 64, "spent_mu2": 0, "weights": [math.nan]}}, "weights"),
         ({"collusion_margin": 3}, "smaller than the number of clinics"),
         ({"collusion_margin": -1}, "collusion_margin"),
         ({"epsilon": 0.0}, "epsilon"),
@@ -107,14 +165,14 @@ def test_an_impossible_study_is_refused(changes, message):
     ("text", "message"),
     [
         ("title = ", "is not a TOML file"),
-        ("title = 't'\nclinics = ['a', 'b']", "participants: Field required"),
-        ("title = 't'\nclinics = ['a']\nparticipants = 9\nsigma = 1", "sigma: Extra inputs"),
+        ("title = 't'\nroster = ['a', 'b']", "participants: Field required"),
+        ("title = 't'\nroster = ['a']\nparticipants = 9\nsigma = 1", "sigma: Extra inputs"),
         (
-            "title = 't'\nclinics = ['a']\nparticipants = 9",
+            "title = 't'\nroster = ['a']\nparticipants = 9",
             "study: Value error, method federated-dp needs epsilon",
         ),
         (
-            "title = 't'\nclinics = ['a']\nparticipants = 9\nmethod = 'local-dp'\nepsilon = 1.0\n"
+            "title = 't'\nroster = ['a']\nparticipants = 9\nmethod = 'local-dp'\nepsilon = 1.0\n"
             "delta = 0.1\nlocal = {rounds = 0, steps = 1, learning_rate = 1, clipping_norm = 1}",
             "local.rounds: ",
         ),
@@ -146,6 +204,18 @@ def test_plan_follows_from_study_and_map():
     assert (plan.participants, plan.clinics, plan.collusion_margin) == (90, 3, 1)
     assert plan.sigma_threshold is not None
     assert study_of(ranges_map()).plan(ranges_map()).sigma_threshold is None
+    asked = study_of(people_map(), rounds=1, confusion_counts=True, parent=PARENT)
+    plan = asked.plan(people_map())
+    assert plan.rounds == 1
+    assert plan.sigma_confusion is not None
+    assert plan.mu**2 == pytest.approx(mu_of(4, 1e-5) ** 2 - 0.25)
+
+
+def test_two_parties_derive_the_same_plan_from_their_own_copies(tmp_path):
+    study = study_of(people_map(), confusion_counts=True)
+    path = tmp_path / "study.toml"
+    path.write_text(study_to_toml(study), encoding="utf-8")
+    assert load_study(path).plan(people_map()).digest == study.plan(people_map()).digest
 
 
 def test_no_plan_with_another_map_or_method():

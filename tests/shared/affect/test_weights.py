@@ -55,6 +55,15 @@ def test_stored_weights_come_back_in_half_precision(stored, original):
         assert torch.equal(read.network.state_dict()[key], half), key
 
 
+def test_weights_stored_in_full_precision_come_back_as_they_were(tmp_path, original):
+    path = tmp_path / "w.safetensors"
+    described = {"preprocessing": Preprocessing(), "temperature": 1.0, "card": {}}
+    save_weights(path, original, **described, precision="float32")
+    read = load_weights(path).network.state_dict()
+    for key, value in original.state_dict().items():
+        assert torch.equal(read[key], value), key
+
+
 def test_a_variance_beyond_half_precision_survives(tmp_path, original):
     network = AffectNetwork("eesp")
     network.load_state_dict(original.state_dict())

@@ -8,11 +8,12 @@ from shared.errors import PrivacyError
 from shared.privacy.discrete_gaussian import (
     OperatingSystemNoise,
     SeededNoise,
-    _SystemBits,
+    UniformBits,
     sample_discrete_gaussian,
 )
 
 FALSE_ALARM = 1e-7
+SUM = np.zeros(2000, dtype=np.int64)
 
 
 def seeded_bits(seed):
@@ -62,9 +63,13 @@ def test_large_variance_is_a_gaussian_of_that_width():
     assert kstest(draws / np.sqrt(variance), "norm").pvalue > FALSE_ALARM
 
 
-@pytest.mark.parametrize("bound", [1, 2, 3, 7, 64, 1000])
-def test_system_bits_are_uniform(bound):
-    below = _SystemBits().below
+def streamed(seed=0):
+    return UniformBits(random.Random(seed).randbytes).below
+
+
+@pytest.mark.parametrize("bound", [1, 2, 3, 7, 64, 256, 257, 1000])
+def test_bits_become_uniform_integers(bound):
+    below = streamed(bound)
     drawn = np.array([below(bound) for _ in range(6000)])
     assert drawn.min() >= 0
     assert drawn.max() < bound
@@ -74,17 +79,33 @@ def test_system_bits_are_uniform(bound):
         assert chisquare(parts, expected).pvalue > FALSE_ALARM
 
 
-def test_system_bits_reach_beyond_64_bits():
-    below = _SystemBits().below
+def test_bits_reach_beyond_64_bits_and_beyond_a_block():
+    below = streamed()
     drawn = [below(3 * 2**200) for _ in range(300)]
     assert max(drawn) > 2**201
     assert all(value < 3 * 2**200 for value in drawn)
+    assert len(set(drawn)) == 300
+    assert below(2**40_000).bit_length() > 39_900  # more than one block of the stream
+
+
+def test_bits_are_read_in_blocks_and_none_is_used_twice():
+    sizes, source = [], random.Random(0)
+
+    def read(size):
+        sizes.append(size)
+        return source.randbytes(size)
+
+    below = UniformBits(read).below
+    drawn = bytes(below(256) for _ in range(5000))
+    whole = random.Random(0)
+    assert drawn == b"".join(whole.randbytes(size) for size in sizes)[:5000]
+    assert len(sizes) == 2  # system calls are what costs time
 
 
 def test_operating_system_noise_never_repeats():
     noise = OperatingSystemNoise()
-    first = noise.integers((2**16) ** 2, 8, "same")
-    second = noise.integers((2**16) ** 2, 8, "same")
+    first = noise.integers((2**16) ** 2, np.zeros(8, np.int64), "same")
+    second = noise.integers((2**16) ** 2, np.zeros(8, np.int64), "same")
     assert first.dtype == np.int64
     assert not (first == second).any()
 
@@ -93,12 +114,12 @@ def test_seeded_noise_is_repeatable_and_independent():
     variance = (2**16) ** 2
 
     def draw(seed, owner, release):
-        return SeededNoise(seed, owner).integers(variance, 2000, release)
+        return SeededNoise(seed, owner).integers(variance, SUM, release)
 
     reference = draw(1, "Aspen", "s|1")
     again = SeededNoise(1, "Aspen")
-    again.integers(variance, 5, "s|2")  # asked for something else before
-    np.testing.assert_array_equal(again.integers(variance, 2000, "s|1"), reference)
+    again.integers(variance, SUM[:5], "s|2")  # asked for something else before
+    np.testing.assert_array_equal(again.integers(variance, SUM, "s|1"), reference)
     for other in (draw(2, "Aspen", "s|1"), draw(1, "Birch", "s|1"), draw(1, "Aspen", "s|2")):
         assert abs(np.corrcoef(reference, other)[0, 1]) < 0.12
     assert reference.dtype == np.int64

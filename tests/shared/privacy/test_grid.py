@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from shared.privacy.grid import GRID, on_grid
+from shared.errors import FederationError
+from shared.privacy.grid import (
+    GRID,
+    LONGEST_WEIGHTS,
+    WEIGHT_GRID,
+    is_on_weight_grid,
+    on_grid,
+    on_weight_grid,
+)
 
 shapes = st.tuples(st.integers(0, 4), st.integers(1, 80))
 any_rows = arrays(np.float64, shapes, elements=st.floats(allow_nan=True, allow_infinity=True))
@@ -78,3 +86,33 @@ def test_the_property_fails_without_the_shrink_and_without_the_refusal():
         return np.rint((GRID - np.sqrt(values.shape[1]) / 2) * values).astype(np.int64)
 
     assert not never_longer_than_the_grid(without_refusal, 3 * rows)
+
+
+weights = arrays(np.float64, st.integers(1, 20), elements=st.floats(-1e4, 1e4))
+
+
+@given(weights)
+def test_released_weights_are_rounded_to_the_nearest_step(values):
+    rounded = on_weight_grid(values)
+    assert is_on_weight_grid(rounded)
+    assert np.abs(rounded - values).max() <= 0.5 / WEIGHT_GRID + 1e-11
+    np.testing.assert_array_equal(on_weight_grid(rounded), rounded)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e150, 65537.0, -65537.0])
+def test_weights_that_diverged_are_refused(value):
+    values = np.array([0.0, value])
+    assert not is_on_weight_grid(values)
+    with np.errstate(over="ignore"), pytest.raises(FederationError, match="has diverged"):
+        on_weight_grid(values)
+
+
+def test_a_clinic_knows_weights_off_the_grid_and_too_long():
+    step = 1 / WEIGHT_GRID
+    assert is_on_weight_grid(np.array([LONGEST_WEIGHTS, 0.0]))
+    assert is_on_weight_grid(np.array([-3 * step, 0.0, -0.0]))
+    for wrong in ([step / 2], [1.0, 0.1], [np.nextafter(1.0, 2)], [5e-324]):
+        assert not is_on_weight_grid(np.array(wrong))
+    # 300 coordinates that fit one by one and not together.
+    assert not is_on_weight_grid(np.full(300, 4000.0))
+    assert is_on_weight_grid(np.full(300, 3750.0))

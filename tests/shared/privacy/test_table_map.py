@@ -27,6 +27,23 @@ def test_no_row_is_longer_than_the_grid(rows, from_people):
     assert vectors.any(axis=1).all()  # the constant keeps even an empty row usable
 
 
+@given(any_rows, st.booleans(), st.permutations(range(3)), st.integers(1, 3))
+def test_a_participants_integers_never_change_with_the_others(rows, from_people, order, staying):
+    chosen = people_map() if from_people else ranges_map()
+    with np.errstate(over="ignore", invalid="ignore"):
+        together = chosen.unit_vectors(chosen.standardise(rows))
+        some = chosen.unit_vectors(np.asfortranarray(chosen.standardise(rows[order[:staying]])))
+    np.testing.assert_array_equal(some, together[order[:staying]])
+
+
+@given(any_rows)
+def test_even_scores_nobody_standardised_make_no_row_longer_than_the_grid(rows):
+    with np.errstate(over="ignore", invalid="ignore"):
+        vectors = people_map().unit_vectors(rows)
+    assert all(sum(int(value) ** 2 for value in vector) <= GRID**2 for vector in vectors)
+    assert not vectors[~np.isfinite(rows).all(axis=1)].any()
+
+
 def test_ranges_scale_to_one_and_clip_beyond():
     chosen = map_from_ranges(np.array([0.0, -10.0]), np.array([4.0, 10.0]))
     scores = chosen.standardise(np.array([[0.0, 10.0], [2.0, 0.0], [9.0, -99.0], [np.nan, np.inf]]))
@@ -37,7 +54,7 @@ def test_ranges_scale_to_one_and_clip_beyond():
     np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), atol=3e-5)
     assert chosen.top_eigenvalue == 1
     assert not chosen.releases_threshold
-    assert not chosen.appends_constant
+    assert chosen.constant_last
 
 
 def test_people_whiten():

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.channels import ATTRIBUTE_GROUPS, GROUP_CHANNELS, all_combinations
@@ -43,6 +43,24 @@ def depends_on_nobody_else(unit_vectors, features):
 @pytest.mark.parametrize("n", [2, 20])
 def test_a_childs_vector_depends_on_nobody_else(n):
     assert depends_on_nobody_else(FULL.unit_vectors, children(n))
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_a_childs_integers_never_change_with_the_others(data):
+    """Others leave, come, change places or values, even to values that are none."""
+    n = data.draw(st.integers(1, 8))
+    features = children(n, data.draw(st.integers(0, 100)))
+    child = data.draw(st.integers(0, n - 1))
+    (alone,) = FULL.unit_vectors(features[child : child + 1])
+    others = data.draw(st.permutations([i for i in range(n) if i != child]))
+    company = features[others[: data.draw(st.integers(0, n - 1))]]
+    if len(company):
+        company[0] = data.draw(st.sampled_from([np.nan, np.inf, 1e308, 0.0, 5e-324]))
+    place = data.draw(st.integers(0, len(company)))
+    together = np.insert(company, place, features[child], axis=0)
+    for layout in (together, np.asfortranarray(together), np.repeat(together, 2, axis=0)[::2]):
+        np.testing.assert_array_equal(FULL.unit_vectors(layout)[place], alone)
 
 
 def test_centring_on_the_cohort_is_found_out():

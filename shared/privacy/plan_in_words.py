@@ -1,0 +1,43 @@
+"""A plan as a person reads it: what will be asked, what it promises, what it costs in accuracy.
+
+Kept apart from the planner because a plan is numbers every party must agree on to the last bit,
+and wording is not.
+"""
+
+from shared.privacy.accountant import attack_success, epsilon_of
+from shared.privacy.expected_loss import expected_loss
+from shared.privacy.planner import Plan
+
+__all__ = ["plan_in_words"]
+
+
+def plan_in_words(plan: Plan) -> str:
+    """Several sentences, one a line, without figures about anybody's data."""
+    caught = 100 * attack_success(plan.mu)
+    lines = [
+        f"{_releases(plan)} over {plan.clinics} clinics, {plan.participants} participants "
+        f"declared; safe even if {plan.collusion_margin} of the clinics side"
+        f"{'s' if plan.collusion_margin == 1 else ''} with the server.",
+        f"Together ({plan.epsilon:g}, {plan.delta:g})-differentially private for each participant: "
+        f"mu {plan.mu:.3f}, epsilon recomputed from the noise "
+        f"{epsilon_of(plan.spent_mu(), plan.delta):.3f}.",
+        "What that means: someone who knows everything except whether one particular child took "
+        f"part, and who may wrongly accuse 5 of 100 outsiders, names a participant at most "
+        f"{caught:.0f} times in 100 (without any information: 5).",
+    ]
+    loss = expected_loss(plan.epsilon, plan.participants)
+    if loss is not None:
+        lines.append(
+            f"What it costs: about {max(loss.f1, 0.0):.2f} of F1 and {max(loss.auc, 0.0):.2f} of "
+            f"AUC against pooled training without privacy, measured on {loss.measured_on}."
+        )
+    return "\n".join(lines)
+
+
+def _releases(plan: Plan) -> str:
+    parts = [f"{plan.rounds} noised gradient sum{'' if plan.rounds == 1 else 's'}"]
+    if plan.sigma_threshold is not None:
+        parts.append("one for the threshold")
+    if plan.sigma_confusion is not None:
+        parts.append("one of right and wrong calls")
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
