@@ -12,7 +12,8 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from client.answers import answer_question
-from client.site import SiteStudy, open_site
+from client.open_site import open_site
+from client.site import SiteStudy
 from shared.errors import FederationError, PrivacyError
 from shared.messages import pack_answers, unpack_questions
 
@@ -38,23 +39,32 @@ def create_client_app(
 
     @client_app.query("ready")
     def ready(message: Message, context: Context) -> Message:
-        """Name the clinic for each study asked about, or fail where one is not held."""
+        """Name the clinic for each study asked about, or fail where one is not open here."""
         asked = message.content.config_records.get("studies")
         studies = asked.get("study") if asked is not None else None
         if not isinstance(studies, list):
             raise FederationError("a ready question without studies arrived")
-        clinics = [opened(context, str(digest)).clinic for digest in studies]
-        content = RecordDict({"ready": ConfigRecord({"study": studies, "clinic": clinics})})
-        return Message(content, reply_to=message)
+        with _told_without_data():
+            sites = [opened(context, str(digest)) for digest in studies]
+            heads = [site.book.ready(site.study.digest) for site in sites]
+        answer = ConfigRecord(
+            {
+                "study": studies,
+                "clinic": [site.clinic for site in sites],
+                "feature_map": [site.study.feature_map for site in sites],
+                "head": heads,
+            }
+        )
+        return Message(RecordDict({"ready": answer}), reply_to=message)
 
     @client_app.train("exchange")
     def exchange(message: Message, context: Context) -> Message:
         """Answer one question of each study named in the message."""
-        questions = unpack_questions(message.content)
+        asked = unpack_questions(message.content)
         with _told_without_data():
             answers = {
-                digest: answer_question(opened(context, digest), question)
-                for digest, question in questions.items()
+                digest: answer_question(opened(context, digest), question, asked.echoed_head)
+                for digest, question in asked.questions.items()
             }
         return Message(pack_answers(answers), reply_to=message)
 

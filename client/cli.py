@@ -3,6 +3,16 @@
 import typer
 
 from client.commands import extract_command, features_command
+from client.ledger_commands import ledger_app, withdraw_command
+from client.manifest_commands import import_command
+from client.quality_commands import quality_command
+from client.study_commands import (
+    approve_command,
+    end_command,
+    init_command,
+    mask_key_command,
+    record_model_command,
+)
 from shared.console import run_command
 
 __all__ = ["app", "main"]
@@ -12,8 +22,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The clinic's node: recordings stay here, only numbers are made from them.",
 )
+app.command("import")(import_command)
 app.command("extract")(extract_command)
+app.command("quality")(quality_command)
 app.command("features")(features_command)
+app.command("init")(init_command)
+app.command("mask-key")(mask_key_command)
+app.command("approve")(approve_command)
+app.command("end")(end_command)
+app.command("record-model")(record_model_command)
+app.add_typer(ledger_app, name="ledger")
+app.command("withdraw")(withdraw_command)
 
 
 def main() -> None:

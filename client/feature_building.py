@@ -4,8 +4,8 @@ Rows can only be compared when the same network and software made them, so files
 are refused instead of being averaged over.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +15,9 @@ from shared.attributes import AttributeSeries, read_attributes
 from shared.channels import FRAME_RATE_HZ
 from shared.errors import InputError
 from shared.features import FEATURE_NAMES, FeatureTable, temporal_features
+from shared.participants import ParticipantRow
 
-__all__ = ["BuiltFeatures", "build_features"]
+__all__ = ["BuiltFeatures", "build_features", "with_diagnoses"]
 
 _MUST_AGREE: Final = {
     "source": "where they come from (recordings or simulated children)",
@@ -45,13 +46,15 @@ class BuiltFeatures:
     too_short: tuple[str, ...]
 
 
-def build_features(folder: Path) -> BuiltFeatures:
+def build_features(folder: Path, *, only: Container[str] | None = None) -> BuiltFeatures:
     """Features of every attribute file in ``folder``.
 
     Parameters
     ----------
     folder : Path
         Written by ``fedaffect-client extract``.
+    only : container of str, optional
+        Participants whose files are read; other files are not opened.
 
     Returns
     -------
@@ -67,8 +70,11 @@ def build_features(folder: Path) -> BuiltFeatures:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder that `extract` wrote")
     files = sorted(file for file in folder.glob("*.parquet") if not file.name.startswith("."))
+    if only is not None:
+        files = [file for file in files if file.stem in only]
     if not files:
-        raise InputError(f"{folder}: no attribute file (*.parquet); run `extract` first")
+        of_whom = "" if only is None else " of a child who consented and finished"
+        raise InputError(f"{folder}: no attribute file (*.parquet){of_whom}; run `extract` first")
     names: list[str] = []
     rows = []
     seconds: dict[str, float] = {}
@@ -87,6 +93,36 @@ def build_features(folder: Path) -> BuiltFeatures:
         source="surrogate" if first and _origin(first, "source") == "surrogate" else "measured",
     )
     return BuiltFeatures(table, seconds, _empty_rows(names, rows))
+
+
+def with_diagnoses(table: FeatureTable, people: Sequence[ParticipantRow]) -> FeatureTable:
+    """Keep the participants who consented and finished, with their diagnosis.
+
+    Parameters
+    ----------
+    table : FeatureTable
+    people : sequence of ParticipantRow
+        The clinic's own table of participants.
+
+    Raises
+    ------
+    InputError
+        When a participant of the feature table is unknown, or nobody may take part.
+    """
+    known = {person.participant: person for person in people}
+    unknown = [name for name in table.participants if name not in known]
+    if unknown:
+        raise InputError(
+            f"{len(unknown)} of {len(table)} participants with features are not in the table of "
+            f"participants: {', '.join(unknown[:5])}. Add them with their diagnosis and consent"
+        )
+    kept = table.select(np.array([known[name].analysed for name in table.participants]))
+    if not len(kept):
+        raise InputError(
+            f"none of the {len(table)} participants with features consented and finished; look at "
+            "the columns `consent` and `finished`"
+        )
+    return replace(kept, asd=np.array([known[name].asd for name in kept.participants]))
 
 
 def _empty_rows(names: Sequence[str], rows: Sequence[np.ndarray]) -> tuple[str, ...]:

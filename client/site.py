@@ -1,31 +1,25 @@
-"""What a clinic holds for one study: its participants' features and labels, and its noise.
+"""One clinic's side of one study: its participants' rows and labels, its keys and its books.
 
 Everything that bounds privacy comes from here, that is from the clinic's own files, and nothing
 from the messages it answers.
 """
 
 import functools
-import os
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
-from flwr.app import Context
 from numpy.typing import NDArray
 
+from client.releases import ReleaseBook, Unrecorded
 from shared.errors import InputError, PrivacyError
-from shared.features import read_features
-from shared.privacy.constants import DEFAULT_CONSTANTS, load_constants
-from shared.privacy.discrete_gaussian import NoiseSource, OperatingSystemNoise
-from shared.privacy.feature_map import FeatureMap, training_rows
+from shared.privacy.discrete_gaussian import NoiseSource
+from shared.privacy.feature_map import FeatureMap
+from shared.privacy.grid import GRID
+from shared.privacy.masks import MaskKey
 from shared.privacy.planner import Plan
-from shared.privacy.unit_vectors import AffectMap
-from shared.study import Study, load_study
+from shared.study import Study
 
-__all__ = ["SITES_VARIABLE", "SiteStudy", "open_site"]
-
-SITES_VARIABLE = "FEDAFFECT_SITES"
-"""Environment variable of a developer's machine: a folder with one site folder per virtual node."""
+__all__ = ["SiteStudy"]
 
 
 @dataclass(frozen=True)
@@ -41,11 +35,18 @@ class SiteStudy:
     feature_map : FeatureMap
         The study's map, from the clinic's own constants file.
     features : ndarray, shape (n, d)
-        One row per participant.
+        One row per participant; unused where ``frozen`` is given.
     asd : ndarray of bool, shape (n,)
         Labels.
     noise : NoiseSource
         Where the clinic's noise comes from.
+    frozen : ndarray of int64, shape (n, k), optional
+        The participants' unit vectors where they are known already: a deployed clinic freezes
+        them when it approves the study.
+    mask_key : MaskKey, optional
+        The private half of this clinic's key in the roster.
+    book : ReleaseBook
+        Accounts for what this clinic releases.
     """
 
     clinic: str
@@ -54,6 +55,9 @@ class SiteStudy:
     features: NDArray[np.float64]
     asd: NDArray[np.bool_]
     noise: NoiseSource
+    frozen: NDArray[np.int64] | None = None
+    mask_key: MaskKey | None = field(default=None, repr=False)
+    book: ReleaseBook = field(default_factory=Unrecorded)
 
     def __post_init__(self) -> None:
         if self.clinic not in self.study.clinics:
@@ -61,11 +65,19 @@ class SiteStudy:
                 f"clinic {self.clinic!r} is not in the roster of study {self.study.title!r} "
                 f"({', '.join(self.study.clinics)}); ask the coordinator"
             )
-        if len(self.features) != len(self.asd):
+        rows = self.features if self.frozen is None else self.frozen
+        if len(rows) != len(self.asd):
             raise InputError(
-                f"{len(self.features)} feature rows and {len(self.asd)} labels; one label a row "
-                "is needed"
+                f"{len(rows)} rows and {len(self.asd)} labels; one label a row is needed"
             )
+        if self.study.mask_keys:
+            public = self.study.mask_keys[self.study.clinics.index(self.clinic)]
+            if self.mask_key is None or self.mask_key.public != public:
+                raise PrivacyError(
+                    f"study {self.study.title!r} names another mask key for clinic "
+                    f"{self.clinic!r} than this clinic holds; send the coordinator this clinic's "
+                    "registration again"
+                )
         if self.study.method != "federated":
             self.study.check_map(self.feature_map)
 
@@ -87,8 +99,8 @@ class SiteStudy:
 
     @functools.cached_property
     def rows(self) -> NDArray[np.float64]:
-        """Training rows of the usable participants."""
-        return training_rows(self.feature_map, self.vectors)
+        """Unit vectors of the usable participants as real numbers of norm <= 1."""
+        return self.vectors / GRID
 
     @property
     def labels(self) -> NDArray[np.bool_]:
@@ -97,63 +109,4 @@ class SiteStudy:
 
     @functools.cached_property
     def _all_vectors(self) -> NDArray[np.int64]:
-        return self.feature_map.unit_vectors(self.features)
-
-
-def open_site(context: Context, study_digest: str) -> SiteStudy:
-    """Open the clinic's folder for the study a message names.
-
-    The folder stands in the node's own configuration (``--node-config 'site="/path"'``). A virtual
-    node of a simulation on a developer's machine has only its number; its folder is then
-    ``$FEDAFFECT_SITES/<number>``. It holds ``study.toml``, ``features.parquet`` with labels, and
-    ``constants.json`` where the study brings its own.
-
-    Raises
-    ------
-    InputError
-        When no folder is configured or a file in it is missing or wrong.
-    PrivacyError
-        When the message names a study other than the one this clinic holds.
-    """
-    folder = _folder(context)
-    study = load_study(folder / "study.toml")
-    if study.digest != study_digest:
-        raise PrivacyError(
-            f"a message for study {study_digest[:12]}... was refused; this clinic holds study "
-            f"{study.title!r} ({study.digest[:12]}...)"
-        )
-    if study.method != "federated-dp":
-        raise PrivacyError(
-            f"study {study.title!r} has method {study.method!r}, which is for simulations; a "
-            "clinic answers federated-dp only"
-        )
-    own_constants = folder / "constants.json"
-    constants = load_constants(own_constants if own_constants.exists() else DEFAULT_CONSTANTS)
-    table = read_features(folder / "features.parquet")
-    if table.asd is None or table.clinic is None or len(set(table.clinic)) != 1:
-        raise InputError(
-            f"{folder / 'features.parquet'} needs a label for every participant and one clinic "
-            "name throughout"
-        )
-    return SiteStudy(
-        clinic=table.clinic[0],
-        study=study,
-        feature_map=AffectMap(constants, study.attribute_groups),
-        features=table.values,
-        asd=table.asd,
-        noise=OperatingSystemNoise(),
-    )
-
-
-def _folder(context: Context) -> Path:
-    configured = context.node_config.get("site")
-    if isinstance(configured, str) and configured:
-        return Path(configured)
-    sites = os.environ.get(SITES_VARIABLE)
-    number = context.node_config.get("partition-id")
-    if sites and number is not None:
-        return Path(sites) / str(number)
-    raise InputError(
-        "this node has no site folder; start it with --node-config 'site=\"/path/to/folder\"', or "
-        f"for virtual nodes set {SITES_VARIABLE} to a folder made by `fedaffect-sim sites`"
-    )
+        return self.feature_map.unit_vectors(self.features) if self.frozen is None else self.frozen

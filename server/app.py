@@ -6,10 +6,12 @@ with one roster train in lockstep: each exchange carries one question of every s
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
+from server.journal import FolderJournal, Journal, NoJournal
 from server.roster import Roster
 from server.training import Training, start_training
 from shared.errors import InputError
@@ -21,9 +23,12 @@ from shared.privacy.feature_map import FeatureMap
 from shared.privacy.unit_vectors import AffectMap
 from shared.study import Study, load_study
 
-__all__ = ["app", "create_server_app", "train_in_lockstep"]
+__all__ = ["ROUNDS_FOLDER", "app", "create_server_app", "load_prepared", "train_in_lockstep"]
 
 _DEADLINE_S = 600.0
+
+ROUNDS_FOLDER: Final = "rounds"
+"""Beside the study file: what was asked and answered, and the clinics' ledger heads."""
 
 Prepared = Sequence[tuple[Study, FeatureMap]]
 
@@ -32,6 +37,7 @@ def create_server_app(
     prepare: Callable[[Context], Prepared],
     deliver: Callable[[Context, Study, TrainedModel], None],
     *,
+    journal: Callable[[Context], Journal] = lambda context: NoJournal(),
     deadline_s: float = _DEADLINE_S,
 ) -> ServerApp:
     """Make the app.
@@ -42,6 +48,8 @@ def create_server_app(
         Returns the studies to train, each with its feature map.
     deliver : callable
         Receives each trained model.
+    journal : callable
+        Returns where the training is remembered.
     deadline_s : float
         Longest wait, in seconds, for the roster and for each exchange.
     """
@@ -50,8 +58,9 @@ def create_server_app(
     @server_app.main()
     def main(grid: Grid, context: Context) -> None:
         prepared = prepare(context)
-        roster = Roster(grid, [study for study, _ in prepared], deadline_s=deadline_s)
-        models = train_in_lockstep(prepared, roster)
+        kept = journal(context)
+        roster = Roster(grid, [study for study, _ in prepared], deadline_s=deadline_s, journal=kept)
+        models = train_in_lockstep(prepared, roster, kept)
         for study, _ in prepared:
             deliver(context, study, models[study.digest])
 
@@ -61,14 +70,17 @@ def create_server_app(
 def train_in_lockstep(
     prepared: Prepared,
     roster: Roster,
+    journal: Journal,
 ) -> dict[str, TrainedModel]:
-    """Train all studies, one exchange at a time.
+    """Train all studies, one exchange at a time; rounds answered before are not asked again.
 
     Parameters
     ----------
     prepared : sequence of (Study, FeatureMap)
     roster : Roster
         Where the questions go.
+    journal : Journal
+        Keeps each question before it is asked, and each round's answers.
 
     Returns
     -------
@@ -82,7 +94,15 @@ def train_in_lockstep(
         trainings[study.digest] = start_training(study, feature_map)
         questions[study.digest] = next(trainings[study.digest])
     while questions:
-        answers = roster.ask(questions)
+        known = {digest: journal.answers(digest, asked) for digest, asked in questions.items()}
+        new = {digest: asked for digest, asked in questions.items() if known[digest] is None}
+        for digest, asked in new.items():
+            journal.asked(digest, asked)
+        answers = {digest: kept for digest, kept in known.items() if kept is not None}
+        if new:
+            answers |= roster.ask(new)
+            for digest, asked in new.items():
+                journal.answered(digest, asked, answers[digest])
         for digest in list(questions):
             try:
                 questions[digest] = trainings[digest].send(answers[digest])
@@ -99,10 +119,15 @@ def _from_files(context: Context) -> Prepared:
         raise InputError(
             "no study to train; give its file: flwr run . -c 'study=\"/path/to/study.toml\"'"
         )
-    study = load_study(Path(path))
-    own_constants = Path(path).with_name("constants.json")
+    return [load_prepared(Path(path))]
+
+
+def load_prepared(path: Path) -> tuple[Study, FeatureMap]:
+    """Read a study file, with the public constants that lie beside it or the packaged ones."""
+    study = load_study(path)
+    own_constants = path.with_name("constants.json")
     constants = load_constants(own_constants if own_constants.exists() else DEFAULT_CONSTANTS)
-    return [(study, AffectMap(constants, study.attribute_groups))]
+    return study, AffectMap(constants, study.attribute_groups)
 
 
 def _to_file(context: Context, study: Study, model: TrainedModel) -> None:
@@ -112,4 +137,8 @@ def _to_file(context: Context, study: Study, model: TrainedModel) -> None:
     print(f"Study {study.title!r} is trained; model written to {target}")
 
 
-app = create_server_app(_from_files, _to_file)
+def _beside_the_study(context: Context) -> Journal:
+    return FolderJournal(Path(str(context.run_config.get("study"))).parent / ROUNDS_FOLDER)
+
+
+app = create_server_app(_from_files, _to_file, journal=_beside_the_study)

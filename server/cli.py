@@ -3,6 +3,7 @@
 import typer
 
 from server.pretraining.commands import app as cnn
+from server.study_commands import plan_command, successor_command
 from shared.console import run_command
 
 __all__ = ["app", "main"]
@@ -12,12 +13,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Coordinate a federation: the affect network, studies, joint training, reports.",
 )
+app.command("plan")(plan_command)
+app.command("successor")(successor_command)
 app.add_typer(cnn, name="cnn")
-
-
-@app.callback()
-def _root() -> None:
-    """Keep sub-commands even while there is only one."""
 
 
 def main() -> None:

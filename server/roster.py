@@ -4,6 +4,7 @@ Flower's strategies wait for a quorum and average what arrives; a study has a ro
 part of it is never opened.
 """
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
+from server.journal import Journal
 from shared.errors import FederationError
 from shared.messages import (
     EXCHANGE,
@@ -38,6 +40,8 @@ class Roster:
         Studies to be trained; all name the same clinics.
     deadline_s : float
         Longest wait, in seconds, for all clinics to appear and for each exchange.
+    journal : Journal
+        Knows the heads of the clinics' ledgers, which are echoed to them.
     poll_s : float
         Pause between looks at the grid, in seconds.
 
@@ -54,6 +58,7 @@ class Roster:
         studies: Sequence[Study],
         *,
         deadline_s: float,
+        journal: Journal,
         poll_s: float = _POLL_S,
     ) -> None:
         rosters = {study.clinics for study in studies}
@@ -62,8 +67,9 @@ class Roster:
         (self.clinics,) = rosters
         self._grid = grid
         self._deadline_s = deadline_s
+        self._journal = journal
         self._poll_s = poll_s
-        self._nodes = self._find([study.digest for study in studies])
+        self._nodes = self._find(studies)
 
     def ask(self, questions: Mapping[str, Question]) -> dict[str, list[Answer]]:
         """Put one question per study to every clinic.
@@ -80,12 +86,19 @@ class Roster:
         """
         replies = self._exchange(
             [
-                Message(pack_questions(questions), self._nodes[clinic], EXCHANGE)
+                Message(
+                    pack_questions(questions, self._journal.head(clinic)),
+                    self._nodes[clinic],
+                    EXCHANGE,
+                )
                 for clinic in self.clinics
             ]
         )
         by_node = {reply.metadata.src_node_id: reply for reply in replies}
         answers: dict[str, list[Answer]] = {study: [] for study in questions}
+        for clinic in self.clinics:
+            # Heads first, of all: those of clinics that answered count although another failed.
+            self._remember_heads(clinic, by_node.get(self._nodes[clinic]), list(questions))
         for clinic in self.clinics:
             reply = by_node.get(self._nodes[clinic])
             if reply is None:
@@ -99,8 +112,21 @@ class Roster:
                 answers[study].append(answer)
         return answers
 
-    def _find(self, digests: list[str]) -> dict[str, int]:
-        """Ask every online node which clinic it is, until the roster is complete."""
+    def _remember_heads(self, clinic: str, reply: Message | None, studies: list[str]) -> None:
+        if reply is None or reply.has_error():
+            return
+        with contextlib.suppress(FederationError):  # told when the answer is read
+            for answer in unpack_answers(reply.content, studies).values():
+                self._journal.remember_head(clinic, answer.head)
+
+    def _find(self, studies: Sequence[Study]) -> dict[str, int]:
+        """Ask every online node which clinic it is, until the roster is complete.
+
+        A node answers only when it holds every study, has it open in its ledger, and therefore has
+        room for the whole of it.
+        """
+        digests = [study.digest for study in studies]
+        maps = [study.feature_map for study in studies]
         end = time.monotonic() + self._deadline_s
         asked: set[int] = set()
         found: dict[str, int] = {}
@@ -118,12 +144,19 @@ class Roster:
                 if not isinstance(names, list) or len(set(names)) != 1:
                     refusals.append("a node did not name its clinic; is it on another version?")
                     continue
+                if ready is None or ready.get("feature_map") != maps:
+                    refusals.append(f"clinic {names[0]!r} holds another feature map")
+                    continue
                 clinic = str(names[0])
                 if clinic in found:
                     raise FederationError(
                         f"two nodes say they are clinic {clinic!r}; stop one of them"
                     )
                 found[clinic] = reply.metadata.src_node_id
+                heads = ready.get("head")
+                # Only a first acquaintance: a ledger that was copied back would tell an old head.
+                if isinstance(heads, list) and heads and not self._journal.head(clinic):
+                    self._journal.remember_head(clinic, str(heads[-1]))
             missing = [clinic for clinic in self.clinics if clinic not in found]
             if not missing:
                 return found

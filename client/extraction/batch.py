@@ -30,7 +30,7 @@ class Outcome:
     ----------
     video : Path
     participant : str
-        File name without its ending.
+        Pseudonym.
     status : {"extracted", "skipped", "no face", "failed"}
         "no face": an attribute file was written, and no row of it has a face.
     text : str
@@ -83,8 +83,9 @@ def extract_all(
     out: Path,
     extractor: Extractor,
     *,
+    participants: Sequence[str] | None = None,
     report: Callable[[ExtractionProgress], None] | None = None,
-    begin: Callable[[Path], None] | None = None,
+    begin: Callable[[str], None] | None = None,
     end: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Extract every recording into ``out``, one Parquet file each.
@@ -93,8 +94,10 @@ def extract_all(
     ----------
     videos : sequence of Path
     out : Path
-        Folder for the attribute files, named after the recordings.
+        Folder for the attribute files, named after the participants.
     extractor : Extractor
+    participants : sequence of str, optional
+        Whose recordings they are; by default the file names without their endings.
     report, begin, end : callable, optional
         For a progress display.
 
@@ -104,10 +107,11 @@ def extract_all(
         In the order of ``videos``.
     """
     outcomes = []
-    for video in videos:
+    names = [video.stem for video in videos] if participants is None else participants
+    for video, participant in zip(videos, names, strict=True):
         if begin is not None:
-            begin(video)
-        outcome = _extract_one(video, out, extractor, report)
+            begin(participant)
+        outcome = _extract_one(video, participant, out, extractor, report)
         outcomes.append(outcome)
         if end is not None:
             end(outcome)
@@ -116,14 +120,14 @@ def extract_all(
 
 def _extract_one(
     video: Path,
+    participant: str,
     out: Path,
     extractor: Extractor,
     report: Callable[[ExtractionProgress], None] | None,
 ) -> Outcome:
-    participant = video.stem
     target = out / f"{participant}.parquet"
     try:
-        if _already_there(video, target, extractor):
+        if _already_there(video, participant, target, extractor):
             return Outcome(video, participant, "skipped", "already extracted from this video")
         result = extractor.extract(video, participant, report=report)
         write_attributes(target, result.series)
@@ -139,14 +143,17 @@ def _extract_one(
     return Outcome(video, participant, "extracted", _summary(result.series), result.source_frames)
 
 
-def _already_there(video: Path, target: Path, extractor: Extractor) -> bool:
+def _already_there(video: Path, participant: str, target: Path, extractor: Extractor) -> bool:
     if not (target.exists() and video.is_file() and os.access(video, os.R_OK)):
         return False
     try:
-        kept = read_attributes(target).provenance
+        series = read_attributes(target)
     except InputError:
         return False
-    wanted = extractor.provenance(sha256_of(video))
+    if series.pictures is None or series.participant != participant:
+        # Without measurements: a file of an older version, which the quality report cannot judge.
+        return False
+    kept, wanted = series.provenance, extractor.provenance(sha256_of(video))
     return all(kept.get(key) == value for key, value in wanted.items())
 
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from client.extraction.clock import on_clock
 from client.extraction.detector import Detector
-from client.extraction.picture import crop_rgb
+from client.extraction.face_measures import measure_face
+from client.extraction.picture import crop_rgb, face_in_crop
 from client.extraction.recording import Recording, open_recording
 from client.extraction.tracking import FaceFrame, TrackingSettings, track
 from shared.affect.reader import AffectReader
-from shared.attributes import AttributeSeries
+from shared.attributes import AttributeSeries, PictureMeasures
 from shared.channels import CHANNELS, FRAME_RATE_HZ
 from shared.files import sha256_of
 
@@ -130,6 +131,7 @@ class _Rows:
         self._reader = reader
         self._faces: list[FaceFrame] = []
         self._values: list[Any] = []
+        self._measures: list[tuple[float, float]] = []
         self._crops: list[Any] = []
         self._rows_of_crops: list[int] = []
         self.read_frames = 0
@@ -139,14 +141,18 @@ class _Rows:
         return len(self._faces)
 
     def add(self, item: FaceFrame) -> None:
-        shown, face = item
+        shown, face, faces_seen = item
+        measures: tuple[float, float] = (np.nan, np.nan)
         if face is not None:
             margin = self._reader.preprocessing.crop_margin
-            self._crops.append(crop_rgb(shown.frame.picture, face[:4], margin))
+            crop = crop_rgb(shown.frame.picture, face[:4], margin)
+            measures = measure_face(crop[face_in_crop(shown.frame.picture, face[:4], margin)])
+            self._crops.append(crop)
             self._rows_of_crops.append(len(self._faces))
         # Keep the numbers, let the picture go: memory must not grow with the recording.
         bare = shown._replace(frame=type(shown.frame)(shown.frame.index, shown.frame.time_s, None))
-        self._faces.append(FaceFrame(bare, face))
+        self._faces.append(FaceFrame(bare, face, faces_seen))
+        self._measures.append(measures)
         self._values.append(None)
         if len(self._crops) >= _BATCH:
             self.read_pending()
@@ -166,14 +172,16 @@ class _Rows:
         n = len(self._faces)
         box = np.full((n, 4), np.nan, np.float32)
         confidence = np.zeros(n, np.float32)
-        for row, (_, face) in enumerate(self._faces):
+        for row, (_, face, _) in enumerate(self._faces):
             if face is not None:
                 box[row], confidence[row] = face[:4], face.confidence
         values = [nothing if value is None else value for value in self._values]
-        ticks = np.array([shown.ticks for shown, _ in self._faces], np.int64)
+        ticks = np.array([shown.ticks for shown, _, _ in self._faces], np.int64)
         row_of_tick = np.repeat(np.arange(n), ticks)
-        frame = np.array([shown.frame.index for shown, _ in self._faces], np.int64)
-        found = np.array([face is not None for _, face in self._faces], bool)
+        frame = np.array([shown.frame.index for shown, _, _ in self._faces], np.int64)
+        seen = [-1 if count is None else count for _, _, count in self._faces]
+        measures = np.array(self._measures, np.float32).reshape(n, 2)[row_of_tick]
+        found = np.array([face is not None for _, face, _ in self._faces], bool)
         return AttributeSeries(
             participant=participant,
             time_s=np.arange(len(row_of_tick)) / FRAME_RATE_HZ,
@@ -183,6 +191,11 @@ class _Rows:
             box=box[row_of_tick],
             values=np.array(values, np.float32).reshape(n, len(CHANNELS))[row_of_tick],
             provenance=provenance,
+            pictures=PictureMeasures(
+                brightness=measures[:, 0],
+                sharpness=measures[:, 1],
+                faces_seen=np.array(seen, np.int16)[row_of_tick],
+            ),
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["crop_rgb", "small_rgb", "upright_size"]
+__all__ = ["crop_rgb", "face_in_crop", "small_rgb", "upright_size"]
 
 _PLANAR_YUV: Final = frozenset(
     {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"}
@@ -73,6 +73,18 @@ def crop_rgb(
     stored = _as_stored((left, top, right, bottom), width, height, turns)
     pixels = _yuv_to_rgb(frame, stored)
     return np.ascontiguousarray(np.rot90(pixels, turns))
+
+
+def face_in_crop(
+    frame: Any, box: tuple[float, float, float, float], margin: float
+) -> tuple[slice, slice]:
+    """Rows and columns that the box itself has in ``crop_rgb(frame, box, margin)``."""
+    width, height = upright_size(frame)
+    x, y, w, h = box
+    left, _ = _span(x - margin * w, x + w + margin * w, width)
+    top, _ = _span(y - margin * h, y + h + margin * h, height)
+    (x0, x1), (y0, y1) = _span(x, x + w, width), _span(y, y + h, height)
+    return slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
 
 
 def _span(low: float, high: float, size: int) -> tuple[int, int]:

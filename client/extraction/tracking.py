@@ -62,10 +62,14 @@ class TrackingSettings:
 
 
 class FaceFrame(NamedTuple):
-    """A frame and its face, in pixels of the upright source picture; None where there is none."""
+    """A frame and its face, in pixels of the upright source picture; None where there is none.
+
+    ``faces_seen`` is how many faces the detector saw, None where it did not look.
+    """
 
     shown: ShownFrame
     face: Detection | None
+    faces_seen: int | None = None
 
 
 def track(
@@ -111,6 +115,7 @@ class _Look:
         self._detector = detector
         self._settings = settings
         self.last: Detection | None = None
+        self.faces_seen = 0
 
     def at(self, shown: ShownFrame, near: Detection | None) -> Detection | None:
         small, scale = small_rgb(shown.frame.picture, self._settings.detector_width)
@@ -119,6 +124,7 @@ class _Look:
             for x, y, w, h, confidence in self._detector.detect(small)
             if confidence >= self._settings.least_confidence and w > 0 and h > 0
         ]
+        self.faces_seen = len(faces)
         same = [face for face in faces if near and _overlap(face, near) >= _SAME_FACE_OVERLAP]
         self.last = max(same or faces, key=lambda face: face.width * face.height, default=None)
         return self.last
@@ -129,6 +135,7 @@ def _resolve(
 ) -> Iterator[FaceFrame]:
     """Faces of the held frames; the detector looks at the last of them, at all if in doubt."""
     last = look.at(held[-1], before)
+    seen_last = look.faces_seen
     moved = before is not None and last is not None
     moved = moved and _overlap(before, last) < _HARDLY_MOVED_OVERLAP  # type: ignore[arg-type]
     if doubt or moved or (before is None) != (last is None):
@@ -136,12 +143,12 @@ def _resolve(
         for shown in held[:-1]:
             face = look.at(shown, near)
             near = face or near
-            yield FaceFrame(shown, face)
+            yield FaceFrame(shown, face, look.faces_seen)
         look.last = last
     else:
         for position, shown in enumerate(held[:-1], start=1):
             yield FaceFrame(shown, _between(before, last, position / len(held)))
-    yield FaceFrame(held[-1], last)
+    yield FaceFrame(held[-1], last, seen_last)
 
 
 def _between(before: Detection | None, after: Detection | None, share: float) -> Detection | None:

@@ -1,4 +1,4 @@
-"""``fedaffect-server cnn``: count, train and evaluate the affect network."""
+"""``fedaffect-server cnn``: count, train, evaluate and import the affect network."""
 
 import json
 import time
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from server.pretraining.affspec_commands import check_affspec_command, import_command
 from shared.console import output
 from shared.errors import InputError
 
@@ -19,8 +20,10 @@ __all__ = ["app"]
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="The affect network: size, training on open data, evaluation.",
+    help="The affect network: size, training on open data, evaluation, published checkpoints.",
 )
+app.command("import")(import_command)
+app.command("check-affspec")(check_affspec_command)
 
 _DATA = Annotated[
     Path | None,

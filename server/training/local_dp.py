@@ -13,7 +13,7 @@ from shared.errors import FederationError
 from shared.messages import Answer, Question
 from shared.model import PrivateModel
 from shared.privacy.accountant import mu_of
-from shared.privacy.feature_map import FeatureMap, direction_and_threshold
+from shared.privacy.feature_map import FeatureMap
 from shared.study import Study
 
 __all__ = ["train_locally"]
@@ -37,7 +37,7 @@ def train_locally(
     """
     if study.local is None or study.epsilon is None or study.delta is None:
         raise FederationError(f"study {study.title!r} has no local-dp settings")
-    weights = np.zeros(feature_map.dimension + feature_map.appends_constant)
+    weights = np.zeros(feature_map.dimension)
     for number in range(1, study.local.rounds + 1):
         answers = yield Question("local_steps", number, {"weights": weights})
         counts = _stacked(answers, "examples", (1,))[:, 0]
@@ -45,11 +45,10 @@ def train_locally(
         if counts.sum() == 0:
             raise FederationError(f"no clinic of study {study.title!r} has a usable participant")
         weights = counts @ updated / counts.sum()
-    direction, threshold = direction_and_threshold(feature_map, weights)
     return PrivateModel(
         study=study.digest,
-        direction=tuple(direction.tolist()),
-        threshold=threshold,
+        direction=tuple(weights.tolist()),
+        threshold=0.0,
         epsilon=study.epsilon,
         delta=study.delta,
         mu=mu_of(study.epsilon, study.delta),

@@ -2,20 +2,22 @@ import dataclasses
 
 import numpy as np
 import pytest
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
 from small_federation import CLINICS, cohort, grid_of, ranges_map, sites_of, study_of
 
 from client.answers import answer_question
 from server.app import train_in_lockstep
+from server.journal import NoJournal
 from server.roster import Roster
 from shared.errors import FederationError, PrivacyError
-from shared.messages import Question
+from shared.messages import Answer, Question, pack_answers, unpack_questions
 from simulations.engines.in_process import InProcessGrid, _task_identity
 
 CHOSEN = ranges_map()
 STUDY = study_of(CHOSEN)
-QUESTION = {STUDY.digest: Question("gradient", 1, {"weights": np.zeros(5)})}
+FIRST = Question("gradient", 1, {"weights": np.zeros(5)})
+QUESTION = {STUDY.digest: FIRST}
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +38,14 @@ def opener(sites, digest=STUDY.digest):
     return open_study
 
 
-def roster_of(grid, *studies, deadline_s=0.0):
-    return Roster(grid, studies or [STUDY], deadline_s=deadline_s, poll_s=0.001)
+def roster_of(grid, *studies, deadline_s=0.0, journal=None):
+    return Roster(
+        grid,
+        studies or [STUDY],
+        deadline_s=deadline_s,
+        journal=journal or NoJournal(),
+        poll_s=0.001,
+    )
 
 
 def test_answers_come_in_roster_order_whatever_the_nodes_order(sites):
@@ -96,7 +104,7 @@ def test_two_nodes_with_one_name_are_refused(sites):
 
 
 def test_studies_with_different_rosters_are_refused(sites):
-    other = study_of(CHOSEN, clinics=CLINICS[:2])
+    other = study_of(CHOSEN, roster=CLINICS[:2])
     with grid_of(opener(sites)) as grid, pytest.raises(FederationError, match="different rosters"):
         roster_of(grid, STUDY, other)
 
@@ -150,16 +158,20 @@ def odd_app(ready, exchange):
 
 
 def named(node):
-    return RecordDict({"ready": ConfigRecord({"clinic": [CLINICS[node]]})})
+    return ready_record(clinic=[CLINICS[node]])
+
+
+def ready_record(**fields):
+    return RecordDict({"ready": ConfigRecord({"feature_map": [CHOSEN.digest]} | fields)})
 
 
 @pytest.mark.parametrize(
     "ready",
     [
         RecordDict(),
-        RecordDict({"ready": ConfigRecord({"clinic": "Aspen"})}),
-        RecordDict({"ready": ConfigRecord({"clinic": []})}),
-        RecordDict({"ready": ConfigRecord({"clinic": ["Aspen", "Birch"]})}),
+        ready_record(clinic="Aspen"),
+        ready_record(clinic=[]),
+        ready_record(clinic=["Aspen", "Birch"]),
     ],
 )
 def test_a_node_that_does_not_name_its_clinic_is_told(ready):
@@ -168,6 +180,70 @@ def test_a_node_that_does_not_name_its_clinic_is_told(ready):
         pytest.raises(FederationError, match=r"did not name its clinic.*another version"),
     ):
         roster_of(InProcessGrid(odd_app(lambda node: ready, RecordDict()), 3))
+
+
+@pytest.mark.parametrize("maps", [["0" * 64], [], None])
+def test_a_clinic_with_another_feature_map_is_told(maps):
+    fields = {"clinic": ["Aspen"]} | ({} if maps is None else {"feature_map": maps})
+    ready = RecordDict({"ready": ConfigRecord(fields)})
+    with (
+        _task_identity(),
+        pytest.raises(FederationError, match="clinic 'Aspen' holds another feature map"),
+    ):
+        roster_of(InProcessGrid(odd_app(lambda node: ready, RecordDict()), 1))
+
+
+def test_the_last_head_of_each_clinics_ledger_is_echoed():
+    """A clinic whose ledger was copied back from an older state notices by it."""
+    echoed = []
+    client_app = ClientApp()
+
+    @client_app.query("ready")
+    def _(message, context):
+        return Message(named(context.node_config["partition-id"]), reply_to=message)
+
+    @client_app.train("exchange")
+    def _(message, context):
+        asked = unpack_questions(message.content)
+        node = context.node_config["partition-id"]
+        echoed.append((node, asked.echoed_head))
+        (question,) = asked.questions.values()
+        head = f"{node}{question.round}" * 32
+        answer = Answer({}, question.round, question.digest, head)
+        return Message(pack_answers({STUDY.digest: answer}), reply_to=message)
+
+    journal = NoJournal()
+    with _task_identity():
+        grid = InProcessGrid(client_app, 3)
+        roster_of(grid, journal=journal).ask(QUESTION)
+        roster = roster_of(grid, journal=journal)  # another run of the server
+        for number in (2, 3):
+            roster.ask({STUDY.digest: Question("gradient", number, {"weights": np.zeros(5)})})
+    assert [head for node, head in echoed if node == 1] == ["", "11" * 32, "12" * 32]
+    assert journal.head("Cedar") == "23" * 32
+    assert journal.head("Elm") == ""
+
+
+def test_heads_of_clinics_that_answered_are_kept_though_another_failed():
+    client_app = ClientApp()
+
+    @client_app.query("ready")
+    def _(message, context):
+        return Message(named(context.node_config["partition-id"]), reply_to=message)
+
+    @client_app.train("exchange")
+    def _(message, context):
+        if context.node_config["partition-id"] == 0:
+            raise PrivacyError("not today")
+        answer = Answer({}, 1, FIRST.digest, "ab" * 32)
+        return Message(pack_answers({STUDY.digest: answer}), reply_to=message)
+
+    journal = NoJournal()
+    with _task_identity():
+        roster = roster_of(InProcessGrid(client_app, 3), journal=journal)
+        with pytest.raises(FederationError, match="clinic 'Aspen' refused"):
+            roster.ask(QUESTION)
+    assert journal.head("Birch") == "ab" * 32
 
 
 @pytest.mark.parametrize(
@@ -180,11 +256,11 @@ def test_a_node_that_does_not_name_its_clinic_is_told(ready):
     ],
 )
 def test_an_answer_of_another_kind_stays_closed(values, message):
-    record = {} if values is None else {STUDY.digest: ArrayRecord({"sum": Array(values)})}
+    answers = {} if values is None else {STUDY.digest: Answer({"sum": values}, 1, FIRST.digest)}
     with _task_identity():
-        roster = roster_of(InProcessGrid(odd_app(named, RecordDict(record)), 3))
+        roster = roster_of(InProcessGrid(odd_app(named, pack_answers(answers)), 3))
         with pytest.raises(FederationError, match=message):
-            train_in_lockstep([(STUDY, CHOSEN)], roster)
+            train_in_lockstep([(STUDY, CHOSEN)], roster, NoJournal())
 
 
 def test_a_ready_question_without_studies_is_refused(sites):

@@ -9,7 +9,7 @@ import pytest
 from client.extraction import batch
 from client.extraction.batch import extract_all, find_recordings
 from client.extraction.tracking import TrackingSettings
-from shared.attributes import read_attributes
+from shared.attributes import read_attributes, write_attributes
 from shared.channels import CHANNELS
 from shared.errors import InputError
 from shared.files import sha256_of
@@ -43,6 +43,34 @@ def test_values_are_what_the_reader_gives_for_the_crop(video, extractor, reader,
     crop = scene((40, 20, 80, 80))[0:120, 16:144]  # 30 % of 80 on each side, cut at the top
     expected = reader.read(crop[None]).values()[0]
     np.testing.assert_allclose(series.values[0], expected, atol=0.02)
+
+
+def test_the_pictures_are_measured_inside_the_face_box(video, extractor):
+    series = extractor.extract(video, "P01").series
+    found = series.face_found
+    # The white square alone, not the dark picture around it.
+    np.testing.assert_allclose(series.pictures.brightness[found], 250, atol=4)
+    assert np.isnan(series.pictures.brightness[~found]).all()
+    assert series.pictures.sharpness[found].max() < 100
+    looked = series.pictures.faces_seen >= 0
+    assert 0 < looked.sum() < len(looked)
+    np.testing.assert_array_equal(series.pictures.faces_seen[looked] == 1, found[looked])
+
+
+def test_an_extraction_without_measurements_is_made_again(video, extractor, tmp_path):
+    target = tmp_path / "P01.parquet"
+    assert extract_all([video], tmp_path, extractor)[0].status == "extracted"
+    bare = dataclasses.replace(read_attributes(target), pictures=None)
+    write_attributes(target, bare)
+    assert extract_all([video], tmp_path, extractor)[0].status == "extracted"
+    assert read_attributes(target).pictures is not None
+
+
+def test_a_recording_can_belong_to_a_participant_of_another_name(video, extractor, tmp_path):
+    begun = []
+    (outcome,) = extract_all([video], tmp_path, extractor, participants=["Q7"], begin=begun.append)
+    assert (outcome.participant, begun) == ("Q7", ["Q7"])
+    assert read_attributes(tmp_path / "Q7.parquet").participant == "Q7"
 
 
 def test_the_series_says_where_it_comes_from(video, extractor):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from client.extraction.picture import crop_rgb, small_rgb, upright_size
+from client.extraction.picture import crop_rgb, face_in_crop, small_rgb, upright_size
 
 ITU601, ITU709 = Colorspace.ITU601, Colorspace.ITU709
 
@@ -79,3 +79,13 @@ def test_a_small_picture_is_not_enlarged():
     small, scale = small_rgb(frame(gradient(64, 48)), 320)
     assert small.shape == (48, 64, 3)
     assert scale == 1.0
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+@pytest.mark.parametrize(
+    "box", [(30, 20, 40, 30), (-10, -5, 60, 40), (100, 60, 50, 50), (300, 300, 5, 5), (0, 0, 1, 1)]
+)
+def test_the_face_is_found_again_in_its_crop(box, rotation):
+    made = Turned(frame(gradient(120, 80), "yuv444p"), rotation)
+    face = crop_rgb(made, box, 0.3)[face_in_crop(made, box, 0.3)]
+    np.testing.assert_array_equal(face, crop_rgb(made, box, 0.0))

@@ -47,6 +47,21 @@ def test_a_small_face_that_goes_without_a_cut_is_followed_by_looking_closer(scen
     assert detector.looks < 15
 
 
+def test_the_number_of_faces_is_known_where_the_detector_looked(scene):
+    class TwoFaces:
+        identity = "two faces"
+
+        def detect(self, picture):
+            low = Detection(5, 5, 20, 20, 0.2)
+            return [Detection(10, 10, 40, 40, 0.9), Detection(90, 10, 30, 30, 0.8), low]
+
+    items = list(track(shown([scene()] * 12), TwoFaces(), TrackingSettings()))
+    seen = [item.faces_seen for item in items]
+    assert set(seen) == {2, None}
+    assert seen[0] == seen[-1] == 2
+    assert seen.count(2) <= 4
+
+
 def test_a_jump_is_not_interpolated(scene, detector):
     pictures = [scene((10 if i < 12 else 110, 30, 14, 14)) for i in range(25)]
     left = [face.x for face in faces(pictures, detector)]

@@ -125,7 +125,7 @@ def moments_of(width, **changes):
         "square": np.ones(width),
         "labels": np.array([2.0, 1.0]),
     }
-    return Answer({k: v for k, v in (arrays | changes).items() if v is not None})
+    return Answer({k: v for k, v in (arrays | changes).items() if v is not None}, 1, "")
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,6 @@ def test_a_short_hessian_is_refused():
     next(training)
     for _ in range(2):
         training.send([moments_of(2)])
-    short = Answer({"loss": np.ones(1), "gradient": np.ones(3), "hessian": np.ones(5)})
+    short = Answer({"loss": np.ones(1), "gradient": np.ones(3), "hessian": np.ones(5)}, 3, "")
     with pytest.raises(FederationError, match="Hessian of 5 numbers; 6 are expected"):
         training.send([short])

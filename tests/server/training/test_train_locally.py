@@ -5,7 +5,7 @@ from small_federation import LOCAL, cohort, converse, people_map, ranges_map, si
 from client.local_dp import private_steps
 from server.training import start_training
 from shared.errors import FederationError
-from shared.messages import Answer
+from shared.messages import Answer, Question
 
 CHOSEN = ranges_map()
 STUDY = study_of(CHOSEN, method="local-dp")
@@ -20,7 +20,8 @@ def test_weights_are_averaged_by_size_round_after_round():
     model = converse(start_training(STUDY, CHOSEN), sites())
     weights = np.zeros(5)
     for number in range(1, LOCAL.rounds + 1):
-        release = f"{STUDY.digest}|{number}"
+        question = Question("local_steps", number, {"weights": weights})
+        release = f"{STUDY.digest}|{number}|{question.digest}"
         updated = [private_steps(site, weights, number, release) for site in sites()]
         weights = np.average(updated, axis=0, weights=[50, 30, 10])
     np.testing.assert_allclose(model.direction, weights)
@@ -51,10 +52,10 @@ def test_no_participant_anywhere_is_refused():
 )
 def test_an_answer_that_does_not_fit_is_refused(arrays):
     training = start_training(STUDY, CHOSEN)
-    next(training)
-    good = Answer({"weights": np.zeros(5), "examples": np.ones(1)})
+    first = next(training)
+    good = Answer({"weights": np.zeros(5), "examples": np.ones(1)}, 1, first.digest)
     with pytest.raises(FederationError, match="of another shape than"):
-        training.send([good, Answer(arrays), good])
+        training.send([good, Answer(arrays, 1, first.digest), good])
 
 
 def test_a_study_of_another_method_has_no_settings():

@@ -1,27 +1,34 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.special import expit
 from small_federation import (
+    CLINICS,
     NoNoise,
     cohort,
     converse,
+    grid_weights,
     people_map,
     ranges_map,
     sites_of,
     study_of,
+    unmasked,
 )
 
-from server.training import start_training
+from client.answers import answer_question
+from server.training import private, start_training
+from server.training.private import start_weights
 from shared.channels import ATTRIBUTE_GROUPS
 from shared.errors import FederationError
 from shared.features import FEATURE_RANGES
-from shared.messages import Answer
+from shared.messages import Answer, Question
 from shared.privacy.accountant import mu_of
 from shared.privacy.constants_building import build_constants
 from shared.privacy.discrete_gaussian import SeededNoise
-from shared.privacy.feature_map import training_rows
 from shared.privacy.grid import GRID
 from shared.privacy.unit_vectors import AffectMap
+from shared.study import Parent, Study
 
 
 def affect_features(n, seed=0):
@@ -47,23 +54,22 @@ def trained(chosen, noise=lambda clinic: NoNoise(), sizes=None, **changes):
     return converse(start_training(study, chosen), sites), study
 
 
-def descent(chosen, plan, features, asd):
+def descent(chosen, plan, features, asd, start=None):
     """Gradient descent by the book: clipped gradients, then clipped scores and labels."""
-    phi = chosen.unit_vectors(features) / GRID
-    rows = training_rows(chosen, chosen.unit_vectors(features))
+    rows = chosen.unit_vectors(features) / GRID
     signs = np.where(asd, 1.0, -1.0)
-    weights = np.zeros(rows.shape[1])
+    weights = np.zeros(rows.shape[1]) if start is None else start
     for _ in range(plan.rounds):
         gradients = -(signs * expit(-signs * (rows @ weights)))[:, None] * rows
         gradients /= np.maximum(1, np.linalg.norm(gradients, axis=1, keepdims=True) / 0.5)
         weights = weights - plan.step * gradients.sum(axis=0) / plan.participants
-    direction = weights[: chosen.dimension]
-    if chosen.releases_threshold and not chosen.appends_constant:
+    direction = weights.copy()
+    if chosen.releases_threshold and chosen.constant_last:
         direction[-1] = 0
     threshold = 0.0
     if plan.sigma_threshold is not None:
         sd = 1 / np.sqrt(chosen.dimension)
-        scores = phi @ direction / np.linalg.norm(direction)
+        scores = rows @ direction / np.linalg.norm(direction)
         each = np.clip(scores, -1.8 * sd, 1.8 * sd) - 2 * sd * signs
         threshold = np.clip(each, -2.88 * sd, 2.88 * sd).sum() / plan.participants
     return direction, threshold
@@ -105,11 +111,39 @@ def test_same_seed_same_model_and_other_seed_other_model():
 
 
 def test_how_participants_are_spread_over_clinics_does_not_matter():
-    even, _ = trained(people_map())
+    even, _ = trained(people_map(), confusion_counts=True)
     for sizes in ([1, 0, 89], [88, 1, 1]):
-        model, _ = trained(people_map(), sizes=sizes)
-        np.testing.assert_allclose(model.direction, even.direction, atol=1e-12)
-        assert model.threshold == pytest.approx(even.threshold, abs=1e-12)
+        model, _ = trained(people_map(), sizes=sizes, confusion_counts=True)
+        assert model == even  # to the last bit: a clinic's part is exactly its participants' sum
+
+
+def test_masked_sums_open_to_what_bare_ones_do():
+    """One training with masks, one whose clinics send their integers as they are."""
+    masked, study = trained(people_map(), lambda clinic: SeededNoise(1, clinic))
+    bare = study.model_dump() | {"roster": CLINICS}
+    assert study.mask_keys
+    features, asd = inputs(people_map())
+    sites = sites_of(
+        Study(**bare), people_map(), features, asd, noise=lambda clinic: Released(study.digest)
+    )
+    model = converse(start_training(Study(**bare), people_map()), sites)
+    again = sites_of(
+        study, people_map(), features, asd, noise=lambda clinic: Released(study.digest)
+    )
+    assert dataclasses.replace(model, study=study.digest) == converse(
+        start_training(study, people_map()), again
+    )
+    assert masked.direction != model.direction
+
+
+class Released:
+    """Noise that follows from the exact sum alone, so that two studies get the same."""
+
+    def __init__(self, secret):
+        self.secret = secret
+
+    def integers(self, variance, total, release):
+        return SeededNoise(0, self.secret).integers(variance, total, str(total.tolist()))
 
 
 def test_a_label_that_is_the_same_for_all_still_trains():
@@ -127,17 +161,143 @@ def test_the_model_states_the_promise_it_kept(chosen):
     assert model.mu == pytest.approx(mu_of(4.0, 1e-5))
 
 
+def whole_noise(study, site):
+    """Variance of the noise in one clinic's answer, in units of what the sum needs."""
+    question = Question("gradient", 1, {"weights": np.zeros(5)})
+    sigma = study.plan(people_map()).sigma_gradient
+    clean = unmasked(dataclasses.replace(site, noise=NoNoise()), question)
+    draws = [
+        unmasked(dataclasses.replace(site, noise=SeededNoise(i, "x")), question) - clean
+        for i in range(150)
+    ]
+    return np.square(draws).mean() / (GRID * sigma) ** 2
+
+
+def test_in_local_mode_every_clinic_adds_the_whole_noise_and_no_masks():
+    study = study_of(people_map(), mode="local")
+    site = sites_of(study, people_map(), *inputs(people_map()))[0]
+    assert whole_noise(study, site) == pytest.approx(1, abs=0.25)  # 750 draws: sd .05
+    shared = study_of(people_map(), mode="secure-sum")
+    site = sites_of(shared, people_map(), *inputs(people_map()))[0]
+    assert whole_noise(shared, site) == pytest.approx(0.5, abs=0.13)
+    model = converse(
+        start_training(study, people_map()), sites_of(study, people_map(), *inputs(people_map()))
+    )
+    assert model.mu == pytest.approx(mu_of(4.0, 1e-5))
+
+
+@pytest.mark.parametrize("mode", ["local", "none"])
+def test_without_masks_a_clinics_own_sum_is_on_the_wire(mode):
+    study = study_of(people_map(), mode=mode)
+    site = sites_of(study, people_map(), *inputs(people_map()))[0]
+    question = Question("gradient", 1, {"weights": np.zeros(5)})
+    sent = answer_question(site, question).arrays["sum"].view(np.int64)
+    np.testing.assert_array_equal(sent, unmasked(site, question))
+    assert np.abs(sent).max() < 2**30
+
+
+def test_mode_none_is_the_training_without_noise():
+    clean, _ = trained(people_map())
+    none, _ = trained(people_map(), lambda clinic: SeededNoise(1, clinic), mode="none")
+    assert none == dataclasses.replace(clean, study=none.study)
+
+
+def test_counts_of_right_and_wrong_calls_close_a_study_that_asks_for_them():
+    model, _ = trained(people_map(), confusion_counts=True)
+    features, asd = inputs(people_map())
+    called = model.scores(features, people_map()) > 0
+    expected = [(a & c).sum() for a in (asd, ~asd) for c in (called, ~called)]
+    assert model.confusion_counts == tuple(map(float, expected))
+    assert sum(model.confusion_counts) == 90
+    assert model.mu == pytest.approx(mu_of(4.0, 1e-5))  # within the same promise
+    without, _ = trained(people_map())
+    assert without.confusion_counts is None
+    noised, _ = trained(people_map(), lambda clinic: SeededNoise(1, clinic), confusion_counts=True)
+    assert all(count != int(count) for count in noised.confusion_counts)
+
+
+def test_a_map_without_a_threshold_counts_calls_above_zero():
+    model, _ = trained(ranges_map(), confusion_counts=True)
+    features, asd = inputs(ranges_map())
+    called = model.scores(features, ranges_map()) > 0
+    assert model.threshold == 0
+    assert model.confusion_counts[0] == (asd & called).sum()
+
+
+def test_a_successor_goes_on_from_the_weights_it_inherits():
+    chosen, begun = ranges_map(), grid_weights(5, 0, 1.5)
+    parent = Parent(study="a" * 64, spent_mu2=0.3, weights=tuple(begun.tolist()))
+    model, study = trained(chosen, parent=parent)
+    np.testing.assert_array_equal(start_weights(study, chosen), begun)
+    direction, _ = descent(chosen, study.plan(chosen), *inputs(chosen), start=begun)
+    np.testing.assert_allclose(model.direction, direction, atol=2e-4)
+    assert model.mu**2 == pytest.approx(mu_of(4.0, 1e-5) ** 2 - 0.3)
+
+
+def test_a_successor_of_another_maps_study_is_refused():
+    parent = Parent(study="a" * 64, spent_mu2=0.1, weights=(1.0, 2.0))
+    study = study_of(ranges_map(), parent=parent)
+    with pytest.raises(FederationError, match="inherits 2 weights; its feature map needs 5"):
+        next(start_training(study, ranges_map()))
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(1, "gradient"), (3, "gradient"), (4, "threshold"), (5, "confusion")]
+)
+def test_a_clinic_with_wrong_masks_stops_the_training_at_that_round(number, kind):
+    study = study_of(people_map(), rounds=3, confusion_counts=True)
+    sites = sites_of(study, people_map(), *inputs(people_map()))
+    training = start_training(study, people_map())
+    question = next(training)
+
+    def answers():
+        return [answer_question(site, question) for site in sites]
+
+    while question.round < number:
+        question = training.send(answers())
+    *honest, last = answers()
+    garbage = np.random.default_rng(0).integers(0, 2**64, len(last.arrays["sum"]), dtype=np.uint64)
+    spoilt = [*honest, dataclasses.replace(last, arrays={"sum": garbage})]
+    with pytest.raises(FederationError, match=rf"the sum of round {number} \({kind}\) is larger"):
+        training.send(spoilt)
+
+
+def test_more_participants_than_declared_stop_the_training():
+    study = study_of(people_map(), participants=4, mode="none", epsilon=1.0)
+    features, _ = inputs(people_map())
+    sites = sites_of(study, people_map(), features, np.ones(90, dtype=bool))
+    with pytest.raises(FederationError, match="more participants answered than were declared"):
+        converse(start_training(study, people_map()), sites)
+
+
+def test_weights_that_leave_the_grids_range_stop_the_training(monkeypatch):
+    monkeypatch.setattr(private, "CLIPPING_NORM", 1e9)
+    with pytest.raises(FederationError, match="such a training has diverged"):
+        trained(people_map())
+
+
+def summed(values, number=1, digest=None):
+    first = Question("gradient", 1, {"weights": np.zeros(5)})
+    arrays = {} if values is None else {"sum": values}
+    return Answer(arrays, number, first.digest if digest is None else digest)
+
+
+GOOD = np.zeros(5, dtype=np.uint64)
+
+
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
-        ([Answer({"sum": np.zeros(5, dtype=np.uint64)})] * 2, "2 of 3 contributions"),
-        ([Answer({"sum": np.zeros(6, dtype=np.uint64)})] * 3, r"shape \(6,\)"),
-        ([Answer({"sum": np.zeros(5)})] * 3, "without a sum"),
-        ([Answer({})] * 3, "without a sum"),
+        ([summed(GOOD)] * 2, "2 of 3 contributions"),
+        ([summed(GOOD), summed(GOOD, 2), summed(GOOD)], "'Birch' answered round 2, round 1 is"),
+        ([summed(GOOD), summed(GOOD, digest="0" * 64), summed(GOOD)], "'Birch' answered input 00"),
+        ([summed(np.zeros(6, dtype=np.uint64))] * 3, r"shape \(6,\)"),
+        ([summed(np.zeros(5))] * 3, "without a sum"),
+        ([summed(None)] * 3, "without a sum"),
     ],
 )
 def test_answers_that_cannot_be_summed_are_refused(answers, message):
     training = start_training(study_of(people_map()), people_map())
-    next(training)
+    assert next(training).digest == summed(GOOD).input_digest
     with pytest.raises(FederationError, match=message):
         training.send(answers)
