@@ -2,7 +2,8 @@
 
 One file a participant; one row a tick of the 24 Hz clock. A tick without a face has NaN in the box
 and in every channel, and a tick with a face has none: the reader checks this, so that what follows
-never has to guess what a number means.
+never has to guess what a number means. What was measured of the pictures (``PictureMeasures``)
+stands in further columns, or in none of them: files of version 1 and simulated children have none.
 
 Law of the format: a column is never renamed or redefined. A change that an older reader would
 misunderstand raises ``ATTRIBUTES_SCHEMA_VERSION``, and a reader refuses versions it does not know.
@@ -24,11 +25,15 @@ from shared.files import atomic_path
 __all__ = [
     "ATTRIBUTES_SCHEMA_VERSION",
     "AttributeSeries",
+    "PictureMeasures",
     "read_attributes",
     "write_attributes",
 ]
 
-ATTRIBUTES_SCHEMA_VERSION: Final = 1
+ATTRIBUTES_SCHEMA_VERSION: Final = 2
+
+_READABLE_VERSIONS: Final = (1, 2)
+"""Version 2 added the columns of ``PictureMeasures``."""
 
 _METADATA_KEY: Final = b"fedaffect.attributes"
 _BOX_COLUMNS: Final = ("box_x", "box_y", "box_w", "box_h")
@@ -40,10 +45,31 @@ _COLUMNS: Final = (
     *_BOX_COLUMNS,
     *CHANNELS,
 )
+_PICTURE_COLUMNS: Final = ("brightness", "sharpness", "faces_seen")
 _SIGNED: Final = frozenset({"valence", "arousal"})
 _TICK_TOLERANCE_S: Final = 1e-6
 _RANGE_TOLERANCE: Final = 1e-5
 """Room for float32 rounding, such as a probability of 1 + 1e-7."""
+
+
+@dataclass(frozen=True, eq=False)
+class PictureMeasures:
+    """How well the face could be seen at each tick.
+
+    Attributes
+    ----------
+    brightness : ndarray, shape (n,), float32
+        Mean luminance inside the face box, 0 (black) to 255; NaN where the face is lost.
+    sharpness : ndarray, shape (n,), float32
+        Variance of the Laplacian of the face's luminance at a fixed size, grey levels squared; low
+        for a blurred face, NaN where the face is lost.
+    faces_seen : ndarray, shape (n,), int16
+        Faces the detector saw in the frame; -1 where it did not look.
+    """
+
+    brightness: NDArray[np.float32]
+    sharpness: NDArray[np.float32]
+    faces_seen: NDArray[np.int16]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +94,8 @@ class AttributeSeries:
         [-1, 1]; NaN where the face is lost.
     provenance : Mapping of str to str
         Where the numbers come from: hashes of video and weights, software version, parameters.
+    pictures : PictureMeasures, optional
+        None where it was not measured.
 
     Raises
     ------
@@ -83,6 +111,7 @@ class AttributeSeries:
     box: NDArray[np.float32]
     values: NDArray[np.float32]
     provenance: Mapping[str, str] = field(default_factory=dict)
+    pictures: PictureMeasures | None = None
 
     def __post_init__(self) -> None:
         n = len(self.time_s)
@@ -103,6 +132,8 @@ class AttributeSeries:
             raise InputError("the participant's name is empty")
         self._check_clock()
         self._check_faces()
+        if self.pictures is not None:
+            self._check_pictures(self.pictures)
 
     def _check_clock(self) -> None:
         if not np.isfinite(self.time_s).all():
@@ -141,6 +172,23 @@ class AttributeSeries:
             index = int(np.flatnonzero(wrong)[0])
             raise InputError(f"{CHANNELS[index]} leaves its range {low[index]:g} to 1")
 
+    def _check_pictures(self, pictures: PictureMeasures) -> None:
+        for name, dtype in zip(_PICTURE_COLUMNS, (np.float32, np.float32, np.int16), strict=True):
+            array: NDArray[Any] = np.asarray(getattr(pictures, name), dtype=dtype)
+            if array.shape != self.time_s.shape:
+                raise InputError(f"{name} has shape {array.shape}; {self.time_s.shape} is needed")
+            object.__setattr__(pictures, name, array)
+        for name in ("brightness", "sharpness"):
+            array = getattr(pictures, name)
+            if (np.isfinite(array) != self.face_found).any() or np.isinf(array).any():
+                raise InputError(f"{name} must be a number exactly where face_found is true")
+        if (pictures.brightness > 255 * (1 + _RANGE_TOLERANCE)).any():
+            raise InputError("brightness must lie between 0 and 255")
+        if (pictures.brightness < 0).any() or (pictures.sharpness < 0).any():
+            raise InputError("brightness and sharpness are never negative")
+        if (pictures.faces_seen < -1).any():
+            raise InputError("faces_seen is -1 where the detector did not look, or 0 and more")
+
     @property
     def face_seconds(self) -> float:
         """Time with a face, seconds."""
@@ -168,6 +216,8 @@ def write_attributes(path: Path, series: AttributeSeries) -> None:
         **{name: series.box[:, i] for i, name in enumerate(_BOX_COLUMNS)},
         **{name: series.values[:, i] for i, name in enumerate(CHANNELS)},
     }
+    if series.pictures is not None:
+        columns |= {name: getattr(series.pictures, name) for name in _PICTURE_COLUMNS}
     note = {
         "schema_version": ATTRIBUTES_SCHEMA_VERSION,
         "participant": series.participant,
@@ -234,9 +284,10 @@ def _read_note(metadata: Mapping[bytes, bytes]) -> tuple[str, dict[str, str]]:
         provenance = {str(key): str(value) for key, value in note["provenance"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError("the attribute metadata is damaged; extract the recording again") from None
-    if version != ATTRIBUTES_SCHEMA_VERSION:
+    if version not in _READABLE_VERSIONS:
         raise InputError(
-            f"schema version {version} found; this version reads {ATTRIBUTES_SCHEMA_VERSION}: "
+            f"schema version {version} found; this version reads "
+            f"{' and '.join(map(str, _READABLE_VERSIONS))}: "
             "extract the recording again or use the matching version of fedaffect"
         )
     return str(participant), provenance
@@ -244,16 +295,18 @@ def _read_note(metadata: Mapping[bytes, bytes]) -> tuple[str, dict[str, str]]:
 
 def _series_of(table: Any, participant: str, provenance: Mapping[str, str]) -> AttributeSeries:
     names = list(table.column_names)
-    missing = [name for name in _COLUMNS if name not in names]
+    measured = any(name in names for name in _PICTURE_COLUMNS)
+    needed = (*_COLUMNS, *_PICTURE_COLUMNS) if measured else _COLUMNS
+    missing = [name for name in needed if name not in names]
     if missing:
         raise InputError(f"columns missing: {', '.join(missing)}")
-    with_nulls = [name for name in _COLUMNS if table.column(name).null_count]
+    with_nulls = [name for name in needed if table.column(name).null_count]
     if with_nulls:
         raise InputError(f"empty cells in {', '.join(with_nulls)}; lost faces are NaN, never empty")
 
     def column(name: str, dtype: type) -> NDArray[Any]:
         array: NDArray[Any] = table.column(name).to_numpy()
-        kind = "b" if dtype is np.bool_ else "i" if dtype is np.int64 else "f"
+        kind = np.dtype(dtype).kind
         if array.dtype.kind != kind:
             raise InputError(f"column {name} holds {array.dtype}; {np.dtype(dtype)} is needed")
         return np.asarray(array, dtype=dtype)
@@ -267,4 +320,11 @@ def _series_of(table: Any, participant: str, provenance: Mapping[str, str]) -> A
         box=np.stack([column(name, np.float32) for name in _BOX_COLUMNS], axis=1),
         values=np.stack([column(name, np.float32) for name in CHANNELS], axis=1),
         provenance=provenance,
+        pictures=PictureMeasures(
+            brightness=column("brightness", np.float32),
+            sharpness=column("sharpness", np.float32),
+            faces_seen=column("faces_seen", np.int16),
+        )
+        if measured
+        else None,
     )

@@ -4,9 +4,12 @@ import typer
 
 from shared.console import run_command
 from shared.offline import stay_offline
+from simulations.commands.audit import audit_command
 from simulations.commands.baseline import tune_baseline_command
-from simulations.commands.bench import engine_command
+from simulations.commands.bench import engine_command, secure_sum_command, stacked_command
+from simulations.commands.bench_affect import affect_command
 from simulations.commands.cohort import calibrate_command, cohort_command
+from simulations.commands.compare import compare_command
 from simulations.commands.constants import constants_command
 from simulations.commands.reproduce import reproduce_command
 from simulations.commands.sites import sites_command
@@ -22,6 +25,7 @@ app = typer.Typer(
 bench = typer.Typer(no_args_is_help=True, help="Measured speed.")
 
 app.command("reproduce")(reproduce_command)
+app.command("compare")(compare_command)
 app.command("table")(table_command)
 app.command("heart")(heart_command)
 app.command("cohort")(cohort_command)
@@ -29,13 +33,12 @@ app.command("calibrate")(calibrate_command)
 app.command("sites")(sites_command)
 app.command("constants")(constants_command)
 app.command("tune-baseline")(tune_baseline_command)
+app.command("audit")(audit_command)
 app.add_typer(bench, name="bench")
 bench.command("engine")(engine_command)
-
-
-@bench.callback()
-def _bench() -> None:
-    """Keep sub-commands even while there is only one."""
+bench.command("secure-sum")(secure_sum_command)
+bench.command("stacked")(stacked_command)
+bench.command("affect")(affect_command)
 
 
 def main() -> None:

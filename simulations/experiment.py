@@ -5,6 +5,8 @@ The reproduction and the table command differ in where rows come from; from ther
 participants.
 """
 
+import functools
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +17,8 @@ from client.site import SiteStudy
 from shared.learning.pooled import THRESHOLD, train_pooled
 from shared.privacy.discrete_gaussian import SeededNoise
 from shared.privacy.feature_map import FeatureMap
-from shared.study import LocalTraining, Method, Study
+from shared.privacy.masks import MaskKey
+from shared.study import LocalTraining, Method, Mode, RosterClinic, Study
 from simulations.engines.federation import Engine, Federation
 from simulations.engines.training import train_federation
 
@@ -51,6 +54,11 @@ class Sample:
     mapped: NDArray[np.float64]
     feature_map: FeatureMap | None
 
+    @functools.cached_property
+    def vectors(self) -> NDArray[np.int64]:
+        """Unit vectors; each depends on its own row only, so every split shares them."""
+        return (self.feature_map or _NO_MAP).unit_vectors(self.mapped)
+
 
 @dataclass(frozen=True)
 class Split:
@@ -72,6 +80,10 @@ class Arm:
         For shared noise.
     local : LocalTraining or None
         For DP-SGD at each clinic.
+    mode : Mode
+        How the noise of ``federated-dp`` is made.
+    rounds : int or None
+        A fixed number of gradient sums instead of the rule's.
     """
 
     method: Method
@@ -79,6 +91,8 @@ class Arm:
     delta: float | None = None
     collusion_margin: int = 0
     local: LocalTraining | None = None
+    mode: Mode = "secure-sum"
+    rounds: int | None = None
 
 
 @dataclass
@@ -129,7 +143,7 @@ def federated_scores(
         for j, arm in enumerate(arms):
             for k, split in enumerate(splits):
                 case = _Case(sample, split, arm)
-                case.study = _study(case, f"split {k + 1}", regularisation_c)
+                case.study = _study(case, f"split {k + 1}", regularisation_c, seed)
                 cases[i, j, k] = case
                 feature_map = sample.feature_map or _NO_MAP
                 prepared.append((case.study, feature_map))
@@ -188,14 +202,19 @@ def _fit_and_score(
     return model.probability(sample.features[test]) - THRESHOLD
 
 
-def _study(case: _Case, split_name: str, regularisation_c: float) -> Study:
+def _study(case: _Case, split_name: str, regularisation_c: float, seed: int) -> Study:
     arm, feature_map = case.arm, case.sample.feature_map
     return Study(
         title=f"{case.sample.name}, {split_name}",
-        clinics=case.sample.clinics,
+        roster=tuple(
+            RosterClinic(name=name, mask_key=_mask_key(seed, name).public)
+            for name in case.sample.clinics
+        ),
         # Declared enrolment is a public constant of a study; here it is the size of the split.
         participants=int(case.split.train.sum()),
         method=arm.method,
+        mode=arm.mode,
+        rounds=arm.rounds,
         feature_map=feature_map.digest if feature_map and arm.method != "federated" else "",
         epsilon=arm.epsilon,
         delta=arm.delta,
@@ -219,7 +238,15 @@ def _sites(case: _Case, feature_map: FeatureMap, seed: int) -> Iterator[SiteStud
             features=_inputs(case)[rows],
             asd=case.sample.asd[rows],
             noise=SeededNoise(seed, clinic),
+            frozen=None if case.arm.method == "federated" else case.sample.vectors[rows],
+            mask_key=_mask_key(seed, clinic),
         )
+
+
+@functools.lru_cache(maxsize=4096)
+def _mask_key(seed: int, clinic: str) -> MaskKey:
+    """Return a simulated clinic's key: anyone can make it, as suits simulated participants."""
+    return MaskKey.from_bytes(hashlib.sha256(f"mask|{seed}|{clinic}".encode()).digest())
 
 
 class _NoMap:
@@ -228,7 +255,7 @@ class _NoMap:
     digest = ""
     dimension = 0
     top_eigenvalue = 1.0
-    appends_constant = False
+    constant_last = False
     releases_threshold = False
 
     def unit_vectors(self, features: NDArray[np.float64]) -> NDArray[np.int64]:

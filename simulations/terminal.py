@@ -25,7 +25,7 @@ from simulations.report.wording import (
 )
 from simulations.results import Metric, Record, Results
 
-__all__ = ["print_reproduction", "print_table_run"]
+__all__ = ["print_anywhere", "print_reproduction", "print_table_run"]
 
 LOG_WIDTH: Final = 110
 """Columns used where the output is a file or a pipe, which has no width of its own."""
@@ -192,18 +192,28 @@ def _notes(results: Results) -> Text:
 
 
 def _print(results: Results, tables: RenderableType, console: Console | None) -> None:
+    print_anywhere(Group(tables, _notes(results)), console)
+
+
+def print_anywhere(content: RenderableType, console: Console | None = None) -> None:
+    """Print to a terminal as it is, to a log at a fixed width, to a code page transliterated.
+
+    Parameters
+    ----------
+    content : RenderableType
+    console : Console or None
+        Where to print; standard output by default.
+    """
     console = console or output
     encodable = console.encoding.lower().startswith("utf")
     if console.is_terminal and encodable:
-        console.print(tables)
-        console.print(_notes(results))
+        console.print(content)
         return
     # A log has no width, and some Windows code pages have no ε: render as text, then transliterate.
     width = console.width if console.is_terminal else max(console.width, LOG_WIDTH)
     page = Console(width=width, highlight=False, color_system=None, legacy_windows=False)
     with page.capture() as capture:
-        page.print(tables)
-        page.print(_notes(results))
+        page.print(content)
     text = "\n".join(line.rstrip() for line in capture.get().splitlines())
     if not encodable:
         text = _to_code_page(text, console.encoding)

@@ -4,7 +4,7 @@ The reader owns what lies between a crop and a number: the preprocessing stored 
 the network behind a small back-end interface, and the step from logits to probabilities.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,14 +12,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.affect.backends import Backend, choose_backend
 from shared.affect.weights import DEFAULT_WEIGHTS, Preprocessing, StoredNetwork, load_weights
 from shared.channels import ACTION_UNITS, CHANNELS, EXPRESSIONS
 from shared.errors import InputError
 
-__all__ = ["AffectReader", "AffectReadings", "Backend", "prepare_crop", "torch_backend"]
-
-Backend = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Maps pictures (n, 3, size, size) in [0, 1] to the network's raw outputs (n, 22)."""
+__all__ = ["AffectReader", "AffectReadings", "Backend", "prepare_crop"]
 
 _BATCH: Final = 16
 
@@ -56,7 +54,8 @@ class AffectReader:
     ----------
     stored : StoredNetwork
     backend : Backend, optional
-        How the network is run; PyTorch on the CPU if not given.
+        How the network is run; if not given, OpenVINO with one thread, or PyTorch where OpenVINO
+        is not installed.
 
     Examples
     --------
@@ -68,18 +67,28 @@ class AffectReader:
         self.preprocessing: Preprocessing = stored.preprocessing
         self.sha256 = stored.sha256
         self._temperature = stored.temperature
-        self._run = backend if backend is not None else torch_backend(stored)
+        self._run = backend if backend is not None else choose_backend(stored)
 
     @classmethod
-    def from_file(cls, path: Path = DEFAULT_WEIGHTS) -> "AffectReader":
+    def from_file(
+        cls, path: Path = DEFAULT_WEIGHTS, *, backend: str = "auto", threads: int = 1
+    ) -> "AffectReader":
         """Reader for a weights file, by default the one that ships with the package.
+
+        Parameters
+        ----------
+        path : Path
+        backend, threads
+            As in ``choose_backend``.
 
         Raises
         ------
         InputError
-            When the file is missing, damaged, or not what its note records.
+            When the file is missing, damaged, or not what its note records, or the back end is not
+            there.
         """
-        return cls(load_weights(path))
+        stored = load_weights(path)
+        return cls(stored, choose_backend(stored, backend, threads))
 
     def read(self, crops: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> AffectReadings:
         """Read affect from face crops.
@@ -110,24 +119,6 @@ class AffectReader:
             arousal=np.clip(raw[:, n + 1], -1, 1),
             action_units=_sigmoid(raw[:, n + 2 : n + 2 + len(ACTION_UNITS)]),
         )
-
-
-def torch_backend(stored: StoredNetwork) -> Backend:
-    """PyTorch on the CPU, normalisation folded, channels last."""
-    import torch
-
-    from shared.affect.folding import folded
-
-    network = folded(stored.network)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def run(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            batch = torch.from_numpy(pictures).contiguous(memory_format=torch.channels_last)
-            result: NDArray[np.float32] = network(batch).numpy()
-        return result
-
-    return run
 
 
 def prepare_crop(crop: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:

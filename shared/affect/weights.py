@@ -2,7 +2,8 @@
 
 The safetensors header says what the weights are (units, preprocessing, data, training, metrics). A
 JSON note of the same name beside it records size and SHA-256 of the file, so that a damaged or
-exchanged file is refused before a single number is read from it. Values are stored as float16.
+exchanged file is refused before a single number is read from it. Values are stored as float16, or
+as float32 where a file has to give another program's numbers back exactly.
 """
 
 import json
@@ -106,8 +107,9 @@ def save_weights(
     preprocessing: Preprocessing,
     temperature: float,
     card: Mapping[str, Any],
+    precision: Literal["float16", "float32"] = "float16",
 ) -> str:
-    """Write weights (float16) and their note.
+    """Write weights and their note.
 
     Parameters
     ----------
@@ -119,6 +121,8 @@ def save_weights(
         Of the expression output, > 0.
     card : Mapping of str to Any
         JSON values only.
+    precision : {"float16", "float32"}
+        Of the stored values.
 
     Returns
     -------
@@ -129,8 +133,8 @@ def save_weights(
     from safetensors.torch import save_file
 
     def stored(value: "Tensor") -> "Tensor":
-        if not value.is_floating_point():
-            return value.contiguous()
+        if not value.is_floating_point() or precision == "float32":
+            return value.detach().contiguous()
         half = value.detach().to(torch.float16)
         # A variance beyond float16 (65504) stays as it is rather than becoming infinite.
         return half.contiguous() if bool(torch.isfinite(half).all()) else value.contiguous()

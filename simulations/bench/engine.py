@@ -8,7 +8,7 @@ import numpy as np
 from client.site import SiteStudy
 from shared.privacy.discrete_gaussian import NoiseSource, OperatingSystemNoise, SeededNoise
 from shared.privacy.table_map import map_from_ranges
-from shared.study import Study
+from shared.study import RosterClinic, Study
 from simulations.engines import Federation, train_federation
 
 __all__ = ["EngineTiming", "time_engine"]
@@ -50,7 +50,7 @@ def time_engine(clinics: int, *, exact_noise: bool) -> EngineTiming:
     names = tuple(f"clinic-{number}" for number in range(clinics))
     study = Study(
         title="benchmark",
-        clinics=names,
+        roster=tuple(RosterClinic(name=name) for name in names),
         participants=_PARTICIPANTS_PER_CLINIC * clinics,
         feature_map=feature_map.digest,
         epsilon=4.0,

@@ -180,13 +180,16 @@ def surrogate_cohort(
     return Cohort(seed, world, people, traits)
 
 
-def public_series(n: int, seed: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def public_series(
+    n: int, seed: int, deviation: float = 1.0
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Unlabelled public people: a name and a series each.
 
-    They come from a slightly different population, without group effect or clinics.
+    They come from a slightly different population, without group effect or clinics; ``deviation``
+    says how different, see :func:`simulations.cohort.population.public_population`.
     """
     rng = np.random.default_rng([seed, _PUBLIC])
-    model = public_population(rng)
+    model = public_population(rng, deviation)
     scaled = model.centre + model.spread * skewed(model.draw(n, rng))
     neutral = _neutral_faces(n, rng)
     for row in range(n):

@@ -40,10 +40,14 @@ def surrogate_features(
     )
 
 
-def public_people(n: int, seed: int) -> FeatureTable:
-    """Features of ``n`` unlabelled public people, for public constants."""
+def public_people(n: int, seed: int, deviation: float = 1.0) -> FeatureTable:
+    """Features of ``n`` unlabelled public people, for public constants.
+
+    ``deviation`` says how much their population differs from the cohorts', see
+    :func:`simulations.cohort.population.public_population`.
+    """
     names, rows = [], []
-    for name, series in public_series(n, seed):
+    for name, series in public_series(n, seed, deviation):
         names.append(name)
         rows.append(temporal_features(series))
     return FeatureTable(tuple(names), np.stack(rows), FEATURE_NAMES)

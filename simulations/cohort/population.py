@@ -18,7 +18,8 @@ The recipe, with g a fresh standard normal:
 The population (loadings, and the centre and spread of every generative parameter) is one and the
 same for all cohorts: children are drawn anew by seed, faces are not. The direction of the group
 effect and the clinics are drawn by the cohort's seed. Public people come from a slightly
-different population: loadings times (1 + .3 g), centres + .3 spread g, spreads times e^(.2 g).
+different population: loadings times (1 + .3 g), centres + .3 spread g, spreads times e^(.2 g), each
+deviation times a factor that is 1 unless a population that does not fit is wanted.
 """
 
 from dataclasses import dataclass
@@ -111,15 +112,24 @@ def population() -> Population:
     return _rescaled(loadings, centre, spread)
 
 
-def public_population(rng: np.random.Generator) -> Population:
-    """Return a population that differs a little, as public people do."""
+def public_population(rng: np.random.Generator, deviation: float = 1.0) -> Population:
+    """Return a population that differs a little, as public people do.
+
+    Parameters
+    ----------
+    rng : Generator
+        Draws how it differs.
+    deviation : float
+        How much, in units of what public people usually differ by; 3 is another kind of people
+        (centres off by .9 of their spread, as if filmed and coded elsewhere).
+    """
     base = np.random.default_rng([POPULATION_SEED, 0])
     loadings = _structure(base)
     own = population()
     return _rescaled(
-        loadings * (1.0 + 0.3 * rng.standard_normal(loadings.shape)),
-        own.centre + 0.3 * own.spread * rng.standard_normal(own.centre.shape),
-        own.spread * np.exp(0.2 * rng.standard_normal(own.spread.shape)),
+        loadings * (1.0 + deviation * 0.3 * rng.standard_normal(loadings.shape)),
+        own.centre + deviation * 0.3 * own.spread * rng.standard_normal(own.centre.shape),
+        own.spread * np.exp(deviation * 0.2 * rng.standard_normal(own.spread.shape)),
     )
 
 

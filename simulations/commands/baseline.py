@@ -16,7 +16,7 @@ def tune_baseline_command(
     """Choose rounds, steps, learning rate and clipping of the baseline for each epsilon.
 
     Uses surrogate cohorts that no reported result uses, and stores the outcome in the package.
-    Takes about five minutes on two cores.
+    Takes about two minutes on two cores.
 
     Example: fedaffect-sim tune-baseline
     """

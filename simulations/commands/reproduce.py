@@ -300,8 +300,8 @@ def _results(
         ),
         elapsed_s=elapsed_s,
         limits=(
-            "The secure sum carries no masks yet: totals and noise are as they will be, but this "
-            "run protects against readers of what is released, not against the server itself.",
+            "Simulated clinics draw seeded noise and mask with keys that anyone can make, so that "
+            "a run can be repeated; a deployed clinic has secrets of its own.",
             "The cross-validated table itself is not differentially private: it is made by someone "
             "who holds all rows.",
         ),

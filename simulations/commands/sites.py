@@ -17,13 +17,15 @@ def sites_command(
 ) -> None:
     """Write a study and the surrogate clinics' site folders for Flower's own runner.
 
-    The noise of this study comes from the operating system, as at a clinic.
+    Each site has its own keys and privacy ledger and has approved the study, as a clinic would.
 
     Example: fedaffect-sim sites --out sites
     """
     import numpy as np
 
-    from client.site import SITES_VARIABLE
+    from client.approval import prepare_approval
+    from client.open_site import SITES_VARIABLE
+    from client.site_folder import create_site_folder
     from shared.channels import ATTRIBUTE_GROUPS
     from shared.console import output
     from shared.errors import InputError
@@ -31,7 +33,7 @@ def sites_command(
     from shared.files import write_atomic
     from shared.privacy.constants import load_constants
     from shared.privacy.unit_vectors import AffectMap
-    from shared.study import Study, study_to_toml
+    from shared.study import RosterClinic, Study, study_to_toml
     from simulations.cohort import surrogate_features
     from simulations.commands.options import check_delta, parse_epsilons
 
@@ -41,9 +43,16 @@ def sites_command(
     table = surrogate_features(seed, clinics=clinics)
     check_delta(delta, len(table))
     names = tuple(sorted(set(table.clinic or ())))
+    sites = [
+        create_site_folder(out / str(number), name, epsilon=2 * epsilon, delta=delta)
+        for number, name in enumerate(names)
+    ]
     study = Study(
         title=f"Surrogate cohort {seed}",
-        clinics=names,
+        roster=tuple(
+            RosterClinic(name=name, mask_key=site.mask_key().public)
+            for name, site in zip(names, sites, strict=True)
+        ),
         participants=len(table),
         method="federated-dp",
         feature_map=AffectMap(load_constants(), ATTRIBUTE_GROUPS).digest,
@@ -52,14 +61,11 @@ def sites_command(
         delta=delta,
         collusion_margin=1,
     )
-    text = study_to_toml(study)
-    write_atomic(out / "study.toml", text)
-    for number, name in enumerate(names):
-        write_atomic(out / str(number) / "study.toml", text)
-        write_features(
-            out / str(number) / "features.parquet",
-            table.select(np.array([clinic == name for clinic in table.clinic or ()])),
-        )
+    write_atomic(out / "study.toml", study_to_toml(study))
+    for name, site in zip(names, sites, strict=True):
+        own = np.array([clinic == name for clinic in table.clinic or ()])
+        write_features(site.features, table.select(own))
+        prepare_approval(site, out / "study.toml").commit()
     folder = out.resolve()
     output.print(
         f"Study and {len(names)} surrogate clinics: {folder}\nTrain them with Flower:\n"
