@@ -52,4 +52,4 @@ def test_the_cost_of_privacy_vanishes_as_a_study_grows(comparison, epsilon):
         _difference(comparison, POOLED, DEFAULT, n, epsilon, "auc").mean for n in (88, 264, 968)
     ]
     assert losses[0] > losses[1] > losses[2]
-    assert losses[2] <= 0.01
+    assert losses[2] <= 0.02
