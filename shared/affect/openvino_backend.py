@@ -6,6 +6,7 @@ Results do not depend on which pictures are read together. Nothing is written to
 model lives as long as the back end.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -15,7 +16,6 @@ from shared.affect.openvino_import import import_openvino
 from shared.errors import InputError
 
 if TYPE_CHECKING:
-    from shared.affect.backends import Backend
     from shared.affect.weights import StoredNetwork
 
 __all__ = ["Precision", "has_native_bf16", "openvino_backend"]
@@ -28,7 +28,7 @@ _LARGEST_BATCH: Final = 4
 
 def openvino_backend(
     stored: "StoredNetwork", *, threads: int = 1, batch: int = 1, precision: Precision = "f32"
-) -> "Backend":
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """Compile a stored network.
 
     Parameters
@@ -45,7 +45,8 @@ def openvino_backend(
 
     Returns
     -------
-    Backend
+    callable
+        A ``shared.affect.backends.Backend``.
         Not to be called by two threads at a time.
 
     Raises
