@@ -59,11 +59,16 @@ def answer_question(site: SiteStudy, question: Question, echoed_head: str = "") 
 def _noised_sum(site: SiteStudy, question: Question, echoed_head: str) -> Answer:
     """Make (or make again) the clinic's noised and masked part of a planned release."""
     study = site.study
-    planned = {release.round: release for release in site.plan.releases}.get(question.round)
+    planned = {release.round: release for release in site.releases}.get(question.round)
     if planned is None or planned.kind != question.kind:
         raise PrivacyError(
             f"{question.kind} round {question.round} was refused; the plan has "
-            f"{', '.join(f'{r.kind} round {r.round}' for r in site.plan.releases)}"
+            f"{', '.join(f'{r.kind} round {r.round}' for r in site.releases)}"
+        )
+    if set(question.arrays) != _NOISED_ARRAYS[question.kind]:
+        raise FederationError(
+            f"question {question.kind!r} came with other arrays than "
+            f"{', '.join(sorted(_NOISED_ARRAYS[question.kind]))}; is the server on another version?"
         )
     make = _NOISED[question.kind](site, question)  # checks the question before anything is charged
 
@@ -201,6 +206,11 @@ _NOISED: Final[dict[Kind, Callable[[SiteStudy, Question], _Make]]] = {
     "gradient": _gradient,
     "threshold": _threshold,
     "confusion": _confusion,
+}
+_NOISED_ARRAYS: Final[dict[Kind, set[str]]] = {
+    "gradient": {"weights"},
+    "threshold": {"weights"},
+    "confusion": {"weights", "threshold"},
 }
 _EXACT: Final[dict[str, dict[Kind, Callable[[SiteStudy, Question], Arrays]]]] = {
     "federated": {"moments": _moments, "newton": _newton},

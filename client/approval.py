@@ -19,7 +19,7 @@ from client.site_folder import FrozenParticipants, SiteFolder
 from client.version import software
 from shared.errors import BudgetError, InputError, PrivacyError
 from shared.features import read_features
-from shared.files import write_atomic
+from shared.files import sync_folder, write_atomic
 from shared.privacy.constants import PublicConstants, load_constants
 from shared.privacy.constants_check import ConstantsFinding, check_constants
 from shared.privacy.grid import GRID
@@ -80,8 +80,10 @@ class Approval:
         ]
         if study.parent is not None:
             lines.append(
-                f"It goes on from study {study.parent.study[:12]}..., which this clinic ended or "
-                "never joined, and shares its promise."
+                f"It goes on from study {study.parent.study[:12]}... and shares its promise; "
+                f"mu^2 {study.parent.spent_mu2:.3f} of that are spent. If this clinic took part "
+                "in earlier studies of these children that are not in this line, their cost is "
+                "counted against the clinic's own limit only."
             )
         lines += ["", "Clinics and the fingerprints of their mask keys:"]
         lines += [
@@ -113,6 +115,7 @@ class Approval:
             write_atomic(place / "study.toml", study_to_toml(self.study))
             write_atomic(place / "constants.json", self.constants.to_json())
             self.frozen.write(place / "participants.json")
+            sync_folder(place.parent)
             book.open_study(opening, self.folder.policy().limit)
 
 
@@ -234,11 +237,16 @@ def _check_rules(study: Study, clinic: str, smallest_margin: int, public_key: st
 
 
 def _check_parent(parent: Parent, book: Book) -> None:
-    """Hold a successor against what this clinic itself created for its parents."""
+    """Hold a successor against everything this clinic created of the promise it shares.
+
+    That is every study with the same first ancestor, siblings included: two successors of one
+    study must not both spend what it left.
+    """
+    origin = _origin(parent.study, book)
     created = 0.0
-    digest: str | None = parent.study
-    while digest is not None and digest in book.studies:
-        record = book.studies[digest]
+    for digest, record in book.studies.items():
+        if _origin(digest, book) != origin:
+            continue
         if not record.closed:
             raise PrivacyError(
                 f"study {digest[:12]}... is still open here; end it first "
@@ -246,13 +254,19 @@ def _check_parent(parent: Parent, book: Book) -> None:
                 "budget"
             )
         created += sum((r.sensitivity / r.sigma) ** 2 for r in record.releases)
-        digest = record.opening.parent
     if created > parent.spent_mu2 * (1 + 1e-9):
         raise PrivacyError(
             f"this clinic released mu^2 {created:.4f} in the studies that this one continues; the "
             f"study counts {parent.spent_mu2:.4f} only. Ask the coordinator for one that counts "
             "every round that was asked"
         )
+
+
+def _origin(digest: str, book: Book) -> str:
+    """First ancestor of a study, as far as this clinic knows its ancestors."""
+    while digest in book.studies and book.studies[digest].opening.parent is not None:
+        digest = str(book.studies[digest].opening.parent)
+    return digest
 
 
 def _constants(study_file: Path, given: Path | None) -> PublicConstants:

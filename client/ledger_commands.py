@@ -24,13 +24,14 @@ ledger_app = typer.Typer(
 )
 
 _Site = Annotated[Path, typer.Option("--site", help="The clinic's site folder.")]
+_SITE = Path("site")
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
 _LARGEST_SHOWN_MU = 60.0
 
 
 @ledger_app.command("status")
-def status_command(site: _Site, as_json: _Json = False) -> None:
+def status_command(site: _Site = _SITE, as_json: _Json = False) -> None:
     """Show the studies, and what each child has spent and has left.
 
     A study that is still open counts with its whole plan.
@@ -51,7 +52,7 @@ def status_command(site: _Site, as_json: _Json = False) -> None:
 
 
 @ledger_app.command("verify")
-def verify_command(site: _Site, as_json: _Json = False) -> None:
+def verify_command(site: _Site = _SITE, as_json: _Json = False) -> None:
     """Check every line of the ledger, and the ledger against this computer's counter.
 
     Example: fedaffect-client ledger verify --site ~/fedaffect-site
@@ -69,7 +70,7 @@ def verify_command(site: _Site, as_json: _Json = False) -> None:
 @ledger_app.command("export")
 def export_command(
     file: Annotated[Path, typer.Argument(help="File to write.", show_default=False)],
-    site: _Site,
+    site: _Site = _SITE,
 ) -> None:
     """Copy the verified ledger to a file, after every study, on another disk.
 
@@ -86,7 +87,7 @@ def export_command(
 
 
 @ledger_app.command("repair")
-def repair_command(site: _Site) -> None:
+def repair_command(site: _Site = _SITE) -> None:
     """Cut off a last line that was not finished when the computer stopped.
 
     Nothing was released on account of such a line. What is cut off is kept in a file.
@@ -109,7 +110,7 @@ def repair_command(site: _Site) -> None:
 @ledger_app.command("restore")
 def restore_command(
     file: Annotated[Path, typer.Argument(help="Export to restore.", show_default=False)],
-    site: _Site,
+    site: _Site = _SITE,
 ) -> None:
     """Replace a missing, damaged or rolled-back ledger by its newest export.
 
@@ -129,7 +130,7 @@ def restore_command(
 
 @ledger_app.command("adopt")
 def adopt_command(
-    site: _Site,
+    site: _Site = _SITE,
     head: Annotated[
         str | None,
         typer.Option(
@@ -157,7 +158,7 @@ def adopt_command(
 
 def withdraw_command(
     participant: Annotated[str, typer.Argument(help="Pseudonym of the child.", show_default=False)],
-    site: _Site,
+    site: _Site = _SITE,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: _Json = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from flwr.app import Context
@@ -12,8 +13,11 @@ from client.site_folder import FrozenParticipants, SiteFolder
 from shared.errors import InputError, PrivacyError
 from shared.privacy.constants import load_constants
 from shared.privacy.keyed_noise import KeyedNoise
+from shared.privacy.planner import PlannedRelease, ReleaseKind
 from shared.privacy.unit_vectors import AffectMap
 from shared.study import load_study
+
+_KINDS: dict[str, ReleaseKind] = {kind: kind for kind in get_args(ReleaseKind)}
 
 __all__ = ["SITES_VARIABLE", "open_approved_study", "open_site"]
 
@@ -84,6 +88,10 @@ def open_approved_study(folder: SiteFolder, study_digest: str) -> SiteStudy:
         noise=KeyedNoise(folder.noise_secret()),
         frozen=frozen.vectors,
         mask_key=folder.mask_key(),
+        approved=tuple(
+            PlannedRelease(release.round, _KINDS[release.kind], release.sigma)
+            for release in opening.releases
+        ),
         book=InLedger(ledger, folder.root),
     )
 

@@ -16,7 +16,7 @@ from shared.privacy.discrete_gaussian import NoiseSource
 from shared.privacy.feature_map import FeatureMap
 from shared.privacy.grid import GRID
 from shared.privacy.masks import MaskKey
-from shared.privacy.planner import Plan
+from shared.privacy.planner import Plan, PlannedRelease
 from shared.study import Study
 
 __all__ = ["SiteStudy"]
@@ -45,6 +45,8 @@ class SiteStudy:
         them when it approves the study.
     mask_key : MaskKey, optional
         The private half of this clinic's key in the roster.
+    approved : tuple of PlannedRelease, optional
+        The releases as the clinic approved them; without, those of the plan derived now.
     book : ReleaseBook
         Accounts for what this clinic releases.
     """
@@ -57,6 +59,7 @@ class SiteStudy:
     noise: NoiseSource
     frozen: NDArray[np.int64] | None = None
     mask_key: MaskKey | None = field(default=None, repr=False)
+    approved: tuple[PlannedRelease, ...] | None = None
     book: ReleaseBook = field(default_factory=Unrecorded)
 
     def __post_init__(self) -> None:
@@ -85,6 +88,11 @@ class SiteStudy:
     def plan(self) -> Plan:
         """The study's plan, derived from the clinic's own copy."""
         return self.study.plan(self.feature_map)
+
+    @property
+    def releases(self) -> tuple[PlannedRelease, ...]:
+        """The study's noised sums. A plan derived anew may differ in the last digit of a sigma."""
+        return self.plan.releases if self.approved is None else self.approved
 
     @functools.cached_property
     def usable(self) -> NDArray[np.bool_]:

@@ -21,14 +21,22 @@ from shared.model import TrainedModel, to_json
 from shared.privacy.constants import DEFAULT_CONSTANTS, load_constants
 from shared.privacy.feature_map import FeatureMap
 from shared.privacy.unit_vectors import AffectMap
+from shared.state_folder import default_state_folder
 from shared.study import Study, load_study
 
-__all__ = ["ROUNDS_FOLDER", "app", "create_server_app", "load_prepared", "train_in_lockstep"]
+__all__ = [
+    "ROUNDS_FOLDER",
+    "app",
+    "create_server_app",
+    "load_prepared",
+    "study_journal",
+    "train_in_lockstep",
+]
 
 _DEADLINE_S = 600.0
 
 ROUNDS_FOLDER: Final = "rounds"
-"""Beside the study file: what was asked and answered, and the clinics' ledger heads."""
+"""Beside the study file: what was asked and answered."""
 
 Prepared = Sequence[tuple[Study, FeatureMap]]
 
@@ -137,8 +145,13 @@ def _to_file(context: Context, study: Study, model: TrainedModel) -> None:
     print(f"Study {study.title!r} is trained; model written to {target}")
 
 
+def study_journal(study: Path) -> FolderJournal:
+    """Return the journal of a study's training: rounds beside it, ledger heads for all studies."""
+    return FolderJournal(study.parent / ROUNDS_FOLDER, default_state_folder() / "ledger-heads")
+
+
 def _beside_the_study(context: Context) -> Journal:
-    return FolderJournal(Path(str(context.run_config.get("study"))).parent / ROUNDS_FOLDER)
+    return study_journal(Path(str(context.run_config.get("study"))))
 
 
 app = create_server_app(_from_files, _to_file, journal=_beside_the_study)

@@ -3,7 +3,7 @@
 import typer
 
 from server.pretraining.commands import app as cnn
-from server.study_commands import plan_command, successor_command
+from server.study_commands import heads_command, plan_command, successor_command
 from shared.console import run_command
 
 __all__ = ["app", "main"]
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.command("plan")(plan_command)
 app.command("successor")(successor_command)
+app.command("heads")(heads_command)
 app.add_typer(cnn, name="cnn")
 
 

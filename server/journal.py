@@ -7,7 +7,6 @@ clinic whose ledger was copied back from an older state notices.
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +46,10 @@ class Journal(Protocol):
         ...
 
     def head(self, clinic: str) -> str:
-        """Last known head of a clinic's ledger; empty when none is known."""
+        """Last known head of a clinic's ledger; empty when none is known.
+
+        Clinics are told apart by ``server.roster.ledger_owner``.
+        """
         ...
 
     def remember_head(self, clinic: str, head: str) -> None:
@@ -91,10 +93,14 @@ class FolderJournal:
     ----------
     folder : Path
         Made when missing. Files are written whole and fsynced before a call returns.
+    heads : Path, optional
+        Folder of the ledger heads. One for all of a coordinator's studies, so that the next study
+        notices too; by default a folder of this journal's own.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, heads: Path | None = None) -> None:
         self.folder = folder
+        self.heads = heads or folder / "ledger-heads"
 
     def asked(self, study: str, question: Question) -> None:
         """Keep a question, or check that it is the one kept before.
@@ -114,7 +120,6 @@ class FolderJournal:
                 )
             return
         write_atomic(path, _question_bytes(question))
-        _sync(path.parent)
 
     def answered(self, study: str, question: Question, answers: Sequence[Answer]) -> None:
         """Keep a round's answers."""
@@ -126,7 +131,6 @@ class FolderJournal:
         header = {"clinics": str(len(answers)), "input": question.digest}
         path = self._path(study, question.round, "answers")
         write_atomic(path, save(arrays, header))
-        _sync(path.parent)
 
     def answers(self, study: str, question: Question) -> list[Answer] | None:
         """Answers of a round that was completed before an interruption."""
@@ -174,8 +178,8 @@ class FolderJournal:
     def _head(self, clinic: str) -> Path:
         # A clinic's name may hold characters that no file name can.
         plain = re.sub(r"[^A-Za-z0-9-]", "_", clinic)[:40]
-        named = hashlib.sha256(clinic.encode()).hexdigest()[:8]
-        return self.folder / "ledger-heads" / f"{plain}-{named}"
+        named = hashlib.sha256(clinic.encode()).hexdigest()[:16]
+        return self.heads / f"{plain}-{named}"
 
 
 def _kept_input(path: Path) -> str:
@@ -191,13 +195,3 @@ def _question_bytes(question: Question) -> bytes:
     header = {"kind": question.kind, "round": str(question.round), "input": question.digest}
     arrays = {name: np.ascontiguousarray(value) for name, value in question.arrays.items()}
     return bytes(save(arrays, header))
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename in this folder survive a power cut, where the system offers that."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

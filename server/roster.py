@@ -24,9 +24,18 @@ from shared.messages import (
 )
 from shared.study import Study
 
-__all__ = ["Roster"]
+__all__ = ["Roster", "ledger_owner"]
 
 _POLL_S: Final = 0.2
+
+
+def ledger_owner(study: Study, clinic: str) -> str:
+    """Whose ledger a head belongs to: the clinic's name, and its mask key where it has one.
+
+    Two coordinations may both have a clinic of one name; they have no key in common.
+    """
+    key = next(member.mask_key for member in study.roster if member.name == clinic)
+    return f"{clinic} {key}".rstrip()
 
 
 class Roster:
@@ -65,6 +74,7 @@ class Roster:
         if len(rosters) != 1:
             raise FederationError("studies with different rosters cannot share an exchange")
         (self.clinics,) = rosters
+        self._owners = {clinic: ledger_owner(studies[0], clinic) for clinic in self.clinics}
         self._grid = grid
         self._deadline_s = deadline_s
         self._journal = journal
@@ -87,7 +97,7 @@ class Roster:
         replies = self._exchange(
             [
                 Message(
-                    pack_questions(questions, self._journal.head(clinic)),
+                    pack_questions(questions, self._journal.head(self._owners[clinic])),
                     self._nodes[clinic],
                     EXCHANGE,
                 )
@@ -117,7 +127,7 @@ class Roster:
             return
         with contextlib.suppress(FederationError):  # told when the answer is read
             for answer in unpack_answers(reply.content, studies).values():
-                self._journal.remember_head(clinic, answer.head)
+                self._journal.remember_head(self._owners[clinic], answer.head)
 
     def _find(self, studies: Sequence[Study]) -> dict[str, int]:
         """Ask every online node which clinic it is, until the roster is complete.
@@ -155,8 +165,9 @@ class Roster:
                 found[clinic] = reply.metadata.src_node_id
                 heads = ready.get("head")
                 # Only a first acquaintance: a ledger that was copied back would tell an old head.
-                if isinstance(heads, list) and heads and not self._journal.head(clinic):
-                    self._journal.remember_head(clinic, str(heads[-1]))
+                owner = self._owners.get(clinic)
+                if isinstance(heads, list) and heads and owner and not self._journal.head(owner):
+                    self._journal.remember_head(owner, str(heads[-1]))
             missing = [clinic for clinic in self.clinics if clinic not in found]
             if not missing:
                 return found

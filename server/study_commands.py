@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from shared.privacy.feature_map import FeatureMap
     from shared.study import Study
 
-__all__ = ["plan_command", "successor_command"]
+__all__ = ["heads_command", "plan_command", "successor_command"]
 
 
 def plan_command(
@@ -107,8 +107,7 @@ def successor_command(
     Example: fedaffect-server successor study.toml --without "Clinic North" --participants 64
     --out successor/study.toml
     """
-    from server.app import ROUNDS_FOLDER
-    from server.journal import FolderJournal
+    from server.app import study_journal
     from server.successor import successor_study
     from shared.console import output
     from shared.errors import InputError
@@ -122,7 +121,7 @@ def successor_command(
     successor = successor_study(
         interrupted,
         feature_map,
-        FolderJournal(study.parent / ROUNDS_FOLDER),
+        study_journal(study),
         without=without,
         participants=participants,
     )
@@ -138,6 +137,27 @@ def successor_command(
         soft_wrap=True,
         markup=False,
     )
+
+
+def heads_command(
+    study: Annotated[Path, typer.Argument(help="Study file that names the clinics.")],
+) -> None:
+    """Print the last ledger head this coordinator knows of each clinic.
+
+    A clinic that moves to a new computer calls you; read it its head (`fedaffect-client ledger
+    adopt`).
+
+    Example: fedaffect-server heads study.toml
+    """
+    from server.app import study_journal
+    from server.roster import ledger_owner
+    from shared.console import output
+    from shared.study import load_study
+
+    agreed, journal = load_study(study), study_journal(study)
+    for clinic in agreed.clinics:
+        head = journal.head(ledger_owner(agreed, clinic)) or "none"
+        output.print(f"{clinic}: {head}", markup=False, soft_wrap=True)
 
 
 def _study_with_map(path: Path) -> "tuple[Study, FeatureMap]":

@@ -63,11 +63,14 @@ class Question:
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of everything that is asked; noise and masks of the answer depend on it."""
-        hashed = hashlib.sha256(f"{self.kind}|{self.round}".encode())
+        parts = [self.kind.encode(), str(self.round).encode(), str(len(self.arrays)).encode()]
         for name in sorted(self.arrays):
             value = np.ascontiguousarray(self.arrays[name])
-            hashed.update(f"|{name}|{value.dtype.str}|{value.shape}|".encode())
-            hashed.update(value.tobytes())
+            parts += [name.encode(), value.dtype.str.encode(), str(value.shape).encode()]
+            parts.append(value.tobytes())
+        hashed = hashlib.sha256()
+        for part in parts:  # each with its length, so that no two questions run together alike
+            hashed.update(len(part).to_bytes(8, "big") + part)
         return hashed.hexdigest()
 
 

@@ -24,8 +24,10 @@ class PrivateModel:
         Shape (k,), on the unit vectors of the study's feature map.
     threshold : float
         A unit score above it reads as ASD.
-    epsilon, delta, mu : float
-        The promise the releases kept together.
+    epsilon, delta : float
+        The promise; of a successor study, the one it shares with the studies it continues.
+    mu : float
+        What this study's own releases spent of it.
     confusion_counts : tuple of float or None
         Noised counts (see ``shared.privacy.confusion.CELLS``) where the study asked for them:
         leave-one-out after one round, of the training participants themselves after more.

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -25,7 +26,7 @@ from pydantic import (
 from shared.channels import AttributeGroup
 from shared.errors import InputError
 from shared.privacy.feature_map import FeatureMap
-from shared.privacy.grid import GRID
+from shared.privacy.grid import GRID, is_on_weight_grid
 from shared.privacy.planner import Plan, make_plan
 from shared.privacy.secure_sum import share_variance
 
@@ -207,6 +208,14 @@ class Study(BaseModel):
         if self.method != "federated-dp" or self.epsilon is None or self.delta is None:
             raise InputError(f"a plan was asked for a study with method {self.method!r}")
         self.check_map(feature_map)
+        if self.parent is not None:
+            weights = np.array(self.parent.weights)
+            if len(weights) != feature_map.dimension or not is_on_weight_grid(weights):
+                raise InputError(
+                    f"study {self.title!r} inherits {len(weights)} weights that are not weights of "
+                    f"its feature map ({feature_map.dimension}, on the grid they are released on); "
+                    "make it with `fedaffect-server successor`"
+                )
         return make_plan(
             epsilon=self.epsilon,
             delta=self.delta,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from shared.messages import Question
 from shared.privacy.accountant import mu_of
 from shared.privacy.confusion import CELLS
 from shared.privacy.masks import MaskKey
+from shared.state_folder import default_state_folder
 
 ASPEN, BIRCH, CEDAR = CLINICS
 
@@ -413,6 +415,36 @@ def test_a_successors_successor_counts_its_whole_ancestry(deployed):
     honest = succeed_by_hand(second, spent)
     assert deployed.prepare(honest).plan.mu ** 2 == pytest.approx(mu_of(4.0, 1e-5) ** 2 - spent)
     assert "goes on from study" in deployed.prepare(honest).in_words()
+
+
+def test_two_successors_of_one_study_cannot_both_spend_what_it_left(deployed):
+    study = deployed.approved(rounds=3)
+    interrupted(deployed, study, ("after the answers", 1))
+    end(deployed, study, CLINICS)
+    first = succeed(deployed, study, participants=12)
+    second = succeed(deployed, study, participants=11)
+    deployed.approve(first)
+    with pytest.raises(PrivacyError, match="still open here; end it first"):
+        deployed.prepare(second)
+    deployed.train(first)
+    end(deployed, first, [ASPEN, BIRCH])
+    with pytest.raises(PrivacyError, match="this clinic released mu"):
+        deployed.prepare(second)
+
+
+def test_a_clinic_set_back_is_noticed_by_the_next_study_too(deployed):
+    study = deployed.approved()
+    heads = deployed.base / "heads"
+    root, state = deployed.site(ASPEN).root, default_state_folder()
+    for place in (root, state):
+        shutil.copytree(place, deployed.base / "backup" / place.name)
+    deployed.train(study, journal=FolderJournal(deployed.rounds, heads))
+    for place in (root, state):  # the whole computer, counter and all
+        shutil.rmtree(place)
+        shutil.copytree(deployed.base / "backup" / place.name, place)
+    other = deployed.approved(title="next", epsilon=1.0)
+    with pytest.raises(FederationError, match="remembers a state of this clinic's privacy ledger"):
+        deployed.train(other, journal=FolderJournal(deployed.base / "next" / "rounds", heads))
 
 
 def test_a_clinic_that_comes_back_completes_the_round(deployed, any_header_order):

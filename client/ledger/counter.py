@@ -9,20 +9,16 @@ being written when the computer stopped, and is then brought up to date; a ledge
 its counter was rolled back. Whatever lies beyond the counter was never released.
 """
 
-import os
-import sys
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from client.ledger.chain import Chain
-from shared.errors import InputError, LedgerError
+from shared.errors import LedgerError
+from shared.state_folder import default_state_folder
 
-__all__ = ["STATE_VARIABLE", "Counter", "compare", "default_state_folder", "read_counter"]
-
-STATE_VARIABLE: Final = "FEDAFFECT_STATE"
-"""Environment variable that names the state folder, for administrators and tests."""
+__all__ = ["Counter", "compare", "default_state_folder", "read_counter"]
 
 
 class Counter(BaseModel):
@@ -53,38 +49,6 @@ class Counter(BaseModel):
     def to_bytes(self) -> bytes:
         """Content of the file."""
         return self.model_dump_json(indent=1).encode() + b"\n"
-
-
-def default_state_folder() -> Path:
-    """Per-user folder for state that must not be copied along with a site folder.
-
-    ``$FEDAFFECT_STATE``, or ``fedaffect`` under ``%LOCALAPPDATA%`` (Windows), ``~/Library/
-    Application Support`` (macOS), ``$XDG_STATE_HOME`` or ``~/.local/state`` (others).
-
-    Raises
-    ------
-    InputError
-        When this user has no home folder.
-    """
-    named = os.environ.get(STATE_VARIABLE)
-    if named:
-        return Path(named).absolute()
-    try:
-        if sys.platform == "win32":
-            local = os.environ.get("LOCALAPPDATA")
-            base = Path(local) if local else Path.home() / "AppData" / "Local"
-        elif sys.platform == "darwin":
-            base = Path.home() / "Library" / "Application Support"
-        else:
-            # The XDG specification says that a relative path is to be ignored.
-            base = Path(os.environ.get("XDG_STATE_HOME") or "")
-            base = base if base.is_absolute() else Path.home() / ".local" / "state"
-    except RuntimeError:
-        raise InputError(
-            f"this user has no home folder for the ledger's counter; set {STATE_VARIABLE} to a "
-            "folder outside the site folder"
-        ) from None
-    return base / "fedaffect"
 
 
 def read_counter(path: Path) -> Counter | None:

@@ -112,12 +112,7 @@ def start_weights(study: Study, feature_map: FeatureMap) -> NDArray[np.float64]:
     length = feature_map.dimension
     if study.parent is None:
         return np.zeros(length)
-    if len(study.parent.weights) != length:
-        raise FederationError(
-            f"study {study.title!r} inherits {len(study.parent.weights)} weights; its feature map "
-            f"needs {length}. Is the parent a study of the same map?"
-        )
-    return on_weight_grid(np.array(study.parent.weights))
+    return np.array(study.parent.weights)
 
 
 def _opened(

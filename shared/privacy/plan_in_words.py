@@ -4,7 +4,7 @@ Kept apart from the planner because a plan is numbers every party must agree on 
 and wording is not.
 """
 
-from shared.privacy.accountant import attack_success, epsilon_of
+from shared.privacy.accountant import attack_success, epsilon_of, mu_of
 from shared.privacy.expected_loss import expected_loss
 from shared.privacy.planner import Plan
 
@@ -13,14 +13,16 @@ __all__ = ["plan_in_words"]
 
 def plan_in_words(plan: Plan) -> str:
     """Several sentences, one a line, without figures about anybody's data."""
-    caught = 100 * attack_success(plan.mu)
+    whole = mu_of(plan.epsilon, plan.delta)
+    caught = 100 * attack_success(whole)
+    together = "Together" if plan.mu > whole * (1 - 1e-9) else "With the studies it continues"
     lines = [
         f"{_releases(plan)} over {plan.clinics} clinics, {plan.participants} participants "
         f"declared; safe even if {plan.collusion_margin} of the clinics side"
         f"{'s' if plan.collusion_margin == 1 else ''} with the server.",
-        f"Together ({plan.epsilon:g}, {plan.delta:g})-differentially private for each participant: "
-        f"mu {plan.mu:.3f}, epsilon recomputed from the noise "
-        f"{epsilon_of(plan.spent_mu(), plan.delta):.3f}.",
+        f"{together} ({plan.epsilon:g}, {plan.delta:g})-differentially private for each "
+        f"participant: mu {whole:.3f}; this study's own releases recomputed from their noise: mu "
+        f"{plan.spent_mu():.3f}, epsilon {epsilon_of(plan.spent_mu(), plan.delta):.3f}.",
         "What that means: someone who knows everything except whether one particular child took "
         f"part, and who may wrongly accuse 5 of 100 outsiders, names a participant at most "
         f"{caught:.0f} times in 100 (without any information: 5).",

@@ -134,8 +134,14 @@ def test_only_weights_that_make_every_margin_exact_are_answered(ask, weights, me
 
 
 def test_missing_weights_are_refused():
-    with pytest.raises(FederationError, match="shape None"):
+    with pytest.raises(FederationError, match="other arrays than weights"):
         answer_question(sites()[0], Question("gradient", 1, {}))
+
+
+def test_arrays_nobody_expects_are_refused():
+    padded = Question("gradient", 1, {"weights": ZERO, "more": ZERO})
+    with pytest.raises(FederationError, match="other arrays than weights"):
+        answer_question(sites()[0], padded)
 
 
 def test_confusion_counts_need_a_threshold():
@@ -144,7 +150,7 @@ def test_confusion_counts_need_a_threshold():
     assert len(answer_question(site, confusion()).arrays["sum"]) == 4
     for wrong in ({}, {"threshold": np.zeros(2)}, {"threshold": np.array([np.nan])}):
         asked = Question("confusion", PLAN.rounds + 2, {"weights": ZERO} | wrong)
-        with pytest.raises(FederationError, match="'threshold'"):
+        with pytest.raises(FederationError, match="threshold"):
             answer_question(site, asked)
 
 

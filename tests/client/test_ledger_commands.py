@@ -154,7 +154,6 @@ def test_a_child_of_no_study_is_told_apart_from_a_slip(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ledger", "status"], "Missing option"),
         (["ledger", "restore", "none.jsonl", "--site", "x"], "none.jsonl cannot be read"),
         (["ledger", "status", "--site", "x"], "no site.toml in x"),
         (["withdraw", "--site", "x"], "Missing argument"),

@@ -9,7 +9,7 @@ from small_federation import CLINICS, cohort, grid_of, ranges_map, sites_of, stu
 from client.answers import answer_question
 from server.app import train_in_lockstep
 from server.journal import NoJournal
-from server.roster import Roster
+from server.roster import Roster, ledger_owner
 from shared.errors import FederationError, PrivacyError
 from shared.messages import Answer, Question, pack_answers, unpack_questions
 from simulations.engines.in_process import InProcessGrid, _task_identity
@@ -18,6 +18,10 @@ CHOSEN = ranges_map()
 STUDY = study_of(CHOSEN)
 FIRST = Question("gradient", 1, {"weights": np.zeros(5)})
 QUESTION = {STUDY.digest: FIRST}
+
+
+def owner_of(clinic):
+    return ledger_owner(STUDY, clinic)
 
 
 @pytest.fixture(scope="module")
@@ -220,8 +224,7 @@ def test_the_last_head_of_each_clinics_ledger_is_echoed():
         for number in (2, 3):
             roster.ask({STUDY.digest: Question("gradient", number, {"weights": np.zeros(5)})})
     assert [head for node, head in echoed if node == 1] == ["", "11" * 32, "12" * 32]
-    assert journal.head("Cedar") == "23" * 32
-    assert journal.head("Elm") == ""
+    assert journal.head(owner_of("Cedar")) == "23" * 32
 
 
 def test_heads_of_clinics_that_answered_are_kept_though_another_failed():
@@ -243,7 +246,7 @@ def test_heads_of_clinics_that_answered_are_kept_though_another_failed():
         roster = roster_of(InProcessGrid(client_app, 3), journal=journal)
         with pytest.raises(FederationError, match="clinic 'Aspen' refused"):
             roster.ask(QUESTION)
-    assert journal.head("Birch") == "ab" * 32
+    assert journal.head(owner_of("Birch")) == "ab" * 32
 
 
 @pytest.mark.parametrize(

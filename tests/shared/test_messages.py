@@ -170,3 +170,14 @@ def test_an_answer_that_does_not_say_what_it_belongs_to_is_refused(content):
     assert unpack_answers(answered(), ["a"])["a"] == Answer({}, 1, "d", "h")
     with pytest.raises(FederationError, match="does not say what it belongs to"):
         unpack_answers(content, ["a"])
+
+
+def test_questions_do_not_run_together_into_one_digest():
+    # One array whose name swallows another's header, against two plain ones.
+    zero, three = np.zeros(2), np.full(2, 3.0)
+    plain = Question("gradient", 1, {"a": zero, "b": three})
+    header = f"|{zero.dtype.str}|{zero.shape}|".encode() + zero.tobytes() + b"|b"
+    swallowed = Question("gradient", 1, {"a" + header.decode("latin-1"): three})
+    swapped = Question("gradient", 1, {"a": three, "b": zero})
+    other_round = Question("gradient", 11, {"a": zero, "b": three})
+    assert len({q.digest for q in (plain, swallowed, swapped, other_round)}) == 4

@@ -204,11 +204,20 @@ def test_plan_follows_from_study_and_map():
     assert (plan.participants, plan.clinics, plan.collusion_margin) == (90, 3, 1)
     assert plan.sigma_threshold is not None
     assert study_of(ranges_map()).plan(ranges_map()).sigma_threshold is None
-    asked = study_of(people_map(), rounds=1, confusion_counts=True, parent=PARENT)
+    parent = PARENT.model_copy(update={"weights": (0.5,) * people_map().dimension})
+    asked = study_of(people_map(), rounds=1, confusion_counts=True, parent=parent)
     plan = asked.plan(people_map())
     assert plan.rounds == 1
     assert plan.sigma_confusion is not None
     assert plan.mu**2 == pytest.approx(mu_of(4, 1e-5) ** 2 - 0.25)
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (0.1,) * 5, (2.0**17,) * 5, (1e18,) * 5])
+def test_inherited_weights_that_no_training_released_are_refused(weights):
+    # Off the grid or too long, a margin would depend on who else is in the batch.
+    parent = PARENT.model_copy(update={"weights": weights})
+    with pytest.raises(InputError, match="not weights of its feature map"):
+        study_of(people_map(), rounds=1, parent=parent).plan(people_map())
 
 
 def test_two_parties_derive_the_same_plan_from_their_own_copies(tmp_path):

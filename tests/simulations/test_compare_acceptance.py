@@ -46,10 +46,10 @@ def test_no_rival_ranks_better(comparison, rival, epsilon):
     assert _difference(comparison, DEFAULT, rival, 88, epsilon, "auc").mean > 0
 
 
-@pytest.mark.parametrize("epsilon", [4.0, 2.0, 1.0])
-def test_the_cost_of_privacy_vanishes_as_a_study_grows(comparison, epsilon):
+@pytest.mark.parametrize(("epsilon", "left"), [(4.0, 0.01), (2.0, 0.015), (1.0, 0.03)])
+def test_the_cost_of_privacy_vanishes_as_a_study_grows(comparison, epsilon, left):
     losses = [
         _difference(comparison, POOLED, DEFAULT, n, epsilon, "auc").mean for n in (88, 264, 968)
     ]
     assert losses[0] > losses[1] > losses[2]
-    assert losses[2] <= 0.02
+    assert losses[2] <= left

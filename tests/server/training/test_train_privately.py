@@ -20,7 +20,7 @@ from client.answers import answer_question
 from server.training import private, start_training
 from server.training.private import start_weights
 from shared.channels import ATTRIBUTE_GROUPS
-from shared.errors import FederationError
+from shared.errors import FederationError, InputError
 from shared.features import FEATURE_RANGES
 from shared.messages import Answer, Question
 from shared.privacy.accountant import mu_of
@@ -237,7 +237,7 @@ def test_a_successor_goes_on_from_the_weights_it_inherits():
 def test_a_successor_of_another_maps_study_is_refused():
     parent = Parent(study="a" * 64, spent_mu2=0.1, weights=(1.0, 2.0))
     study = study_of(ranges_map(), parent=parent)
-    with pytest.raises(FederationError, match="inherits 2 weights; its feature map needs 5"):
+    with pytest.raises(InputError, match="inherits 2 weights that are not weights of its"):
         next(start_training(study, ranges_map()))
 
 

@@ -40,7 +40,7 @@ def test_words_tell_the_promise_and_its_price(loss):
     assert "5 noised gradient sums and one for the threshold over 4 clinics, 88 part" in text
     assert "even if 1 of the clinics sides with the server" in text
     assert "Together (4, 1e-05)-differentially private" in text
-    assert "epsilon recomputed from the noise 4.000" in text
+    assert "recomputed from their noise: mu 0.925, epsilon 4.000" in text
     assert "24 times in 100 (without any information: 5)" in text
     assert "about 0.03 of F1 and 0.00 of AUC" in text  # a gain by chance is no promise
     assert "measured on 7 made-up cohorts" in text
@@ -68,5 +68,7 @@ def test_a_successors_words_recompute_its_own_part():
     text = told(spent_mu2=0.5)
     left = math.sqrt(mu_of(4.0, 1e-5) ** 2 - 0.5)
     assert "(4, 1e-05)" in text
-    assert f"mu {left:.3f}" in text
-    assert f"epsilon recomputed from the noise {epsilon_of(left, 1e-5):.3f}" in text
+    assert "With the studies it continues (4, 1e-05)" in text
+    assert "mu 0.925" in text  # of the whole promise, which is what a child is exposed to
+    assert "24 times in 100" in text
+    assert f"noise: mu {left:.3f}, epsilon {epsilon_of(left, 1e-5):.3f}" in text
