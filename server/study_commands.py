@@ -45,6 +45,7 @@ def plan_command(
     from shared.channels import ATTRIBUTE_GROUPS
     from shared.console import output
     from shared.privacy.constants import load_constants
+    from shared.privacy.expected_loss import MEASURED_SIZES, expected_loss
     from shared.privacy.grid import GRID
     from shared.privacy.plan_in_words import plan_in_words
     from shared.privacy.unit_vectors import AffectMap
@@ -89,6 +90,10 @@ def plan_command(
         )
     output.print(table)
     output.print("Noise is a standard deviation in units of what one participant can change.")
+    by_size = [(size, expected_loss(plan.epsilon, size)) for size in MEASURED_SIZES]
+    known = [f"{size}: F1 {max(loss.f1, 0.0):.2f}" for size, loss in by_size if loss is not None]
+    if known:
+        output.print(f"Expected loss by number of participants: {', '.join(known)} (surrogate).")
 
 
 def successor_command(

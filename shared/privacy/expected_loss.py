@@ -11,10 +11,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-__all__ = ["EXPECTED_LOSS", "ExpectedLoss", "expected_loss"]
+__all__ = ["EXPECTED_LOSS", "MEASURED_SIZES", "ExpectedLoss", "expected_loss"]
 
 EXPECTED_LOSS: Final = Path(__file__).with_name("expected_loss.json")
 """Measured losses by epsilon and number of participants, with their provenance."""
+
+
+MEASURED_SIZES: Final = (88, 264, 968)
+"""Cohort sizes the table is measured at."""
 
 
 class ExpectedLoss(NamedTuple):
