@@ -206,7 +206,7 @@ def create_site_folder(
         raise InputError(f"these limits promise nothing: {error}") from None
     for place in (root, root / "secrets", root / "studies"):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(NotImplementedError, PermissionError):
+        with contextlib.suppress(PermissionError):
             place.chmod(0o700)  # mkdir leaves an empty folder that was there as it is
     write_atomic(root / "secrets" / "mask.key", MaskKey.generate().to_bytes().hex() + "\n")
     write_atomic(root / "secrets" / "noise.key", new_noise_secret().hex() + "\n")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import shutil
 
 import numpy as np
@@ -17,6 +18,7 @@ from shared.errors import BudgetError, FederationError, InputError, PrivacyError
 from shared.features import write_features
 from shared.files import write_atomic
 from shared.messages import Question
+from shared.privacy import planner
 from shared.privacy.accountant import mu_of
 from shared.privacy.confusion import CELLS
 from shared.privacy.masks import MaskKey
@@ -415,6 +417,17 @@ def test_a_successors_successor_counts_its_whole_ancestry(deployed):
     honest = succeed_by_hand(second, spent)
     assert deployed.prepare(honest).plan.mu ** 2 == pytest.approx(mu_of(4.0, 1e-5) ** 2 - spent)
     assert "goes on from study" in deployed.prepare(honest).in_words()
+
+
+def test_a_sigma_that_comes_out_a_digit_smaller_later_ends_no_running_study(deployed, monkeypatch):
+    study = deployed.approved()
+    exact = planner.mu_of
+    # As another version of a numerical library may: a little more mu, a little less noise.
+    monkeypatch.setattr(
+        planner, "mu_of", lambda *promise: math.nextafter(math.nextafter(exact(*promise), 9), 9)
+    )
+    assert study.plan(MAP).sigma_gradient < deployed.opened(study).releases[0].sigma
+    deployed.ask(study, gradient(study))
 
 
 def test_two_successors_of_one_study_cannot_both_spend_what_it_left(deployed):
