@@ -7,28 +7,27 @@ model lives as long as the back end.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.affect.backends import PRECISIONS
 from shared.affect.openvino_import import import_openvino
 from shared.errors import InputError
 
 if TYPE_CHECKING:
     from shared.affect.weights import StoredNetwork
 
-__all__ = ["Precision", "has_native_bf16", "openvino_backend"]
-
-Precision = Literal["f32", "bf16"]
+__all__ = ["has_native_bf16", "openvino_backend"]
 
 _LARGEST_BATCH: Final = 4
 """With more pictures the activations of one inference leave the second-level cache."""
 
 
 def openvino_backend(
-    stored: "StoredNetwork", *, threads: int = 1, batch: int = 1, precision: Precision = "f32"
-) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    stored: "StoredNetwork", *, threads: int = 1, batch: int = 1, precision: str = "f32"
+) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """Compile a stored network.
 
     Parameters
@@ -61,6 +60,8 @@ def openvino_backend(
             f"threads {threads}, batch {batch} asked; threads >= 1 and batch 1 to {_LARGEST_BATCH} "
             "are possible"
         )
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision} asked; {' or '.join(PRECISIONS)} is possible")
     if precision == "bf16" and not has_native_bf16():
         raise InputError(
             "precision bf16 asked; this CPU has no bf16 instructions and would only be slower: "
@@ -71,7 +72,7 @@ def openvino_backend(
 
     size = stored.preprocessing.size
     compiled = ov.Core().compile_model(
-        build_model(stored.network, batch=batch, size=size),
+        _taking_bytes(build_model(stored.network, batch=batch, size=size)),
         "CPU",
         {
             "NUM_STREAMS": threads,
@@ -84,16 +85,19 @@ def openvino_backend(
     )
     queue = ov.AsyncInferQueue(compiled, threads)
     queue.set_callback(_store)
-    shape = (batch, 3, size, size)
+    shape = (batch, size, size, 3)
 
-    def run(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        if pictures.shape[1:] != shape[1:]:
-            raise ValueError(f"pictures {pictures.shape} given; (n, {shape[1:]}) were compiled")
+    def run(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if pictures.shape[1:] != shape[1:] or pictures.dtype != np.uint8:
+            raise ValueError(
+                f"pictures {pictures.shape} of {pictures.dtype} given; "
+                f"(n, {', '.join(map(str, shape[1:]))}) of uint8 were compiled"
+            )
         outputs = np.empty((len(pictures), stored.network.num_outputs), np.float32)
         for first in range(0, len(pictures), batch):
             chunk = pictures[first : first + batch]
             if len(chunk) < batch:
-                filled = np.zeros(shape, np.float32)
+                filled = np.zeros(shape, np.uint8)
                 filled[: len(chunk)] = chunk
                 chunk = filled
             # Copies the chunk, and waits while all streams are busy: memory stays bounded.
@@ -113,6 +117,18 @@ def has_native_bf16() -> bool:
 
     found = torch.cpu.get_capabilities()
     return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
+
+
+def _taking_bytes(model: Any) -> Any:
+    """The model with bytes 0 to 255 in, channels last, in place of floats 0 to 1."""
+    ov = import_openvino()
+    from openvino.preprocess import PrePostProcessor
+
+    steps = PrePostProcessor(model)
+    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    steps.input().model().set_layout(ov.Layout("NCHW"))
+    steps.input().preprocess().convert_element_type(ov.Type.f32).scale(255.0)
+    return steps.build()
 
 
 def _store(request: Any, rows: NDArray[np.float32]) -> None:

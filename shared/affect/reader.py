@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.affect.backends import Backend, choose_backend
+from shared.affect.resampling import reduced
 from shared.affect.weights import DEFAULT_WEIGHTS, Preprocessing, StoredNetwork, load_weights
 from shared.channels import ACTION_UNITS, CHANNELS, EXPRESSIONS
 from shared.errors import InputError
@@ -63,22 +64,30 @@ class AffectReader:
     >>> reader.read(crops).expression                          # doctest: +SKIP
     """
 
-    def __init__(self, stored: StoredNetwork, backend: Backend | None = None) -> None:
+    def __init__(
+        self, stored: StoredNetwork, backend: Backend | None = None, precision: str = "f32"
+    ) -> None:
         self.preprocessing: Preprocessing = stored.preprocessing
         self.sha256 = stored.sha256
+        self.precision = precision
         self._temperature = stored.temperature
-        self._run = backend if backend is not None else choose_backend(stored)
+        self._run = backend or choose_backend(stored, precision=precision)
 
     @classmethod
     def from_file(
-        cls, path: Path = DEFAULT_WEIGHTS, *, backend: str = "auto", threads: int = 1
+        cls,
+        path: Path = DEFAULT_WEIGHTS,
+        *,
+        backend: str = "auto",
+        threads: int = 1,
+        precision: str = "f32",
     ) -> "AffectReader":
         """Reader for a weights file, by default the one that ships with the package.
 
         Parameters
         ----------
         path : Path
-        backend, threads
+        backend, threads, precision
             As in ``choose_backend``.
 
         Raises
@@ -88,7 +97,7 @@ class AffectReader:
             there.
         """
         stored = load_weights(path)
-        return cls(stored, choose_backend(stored, backend, threads))
+        return cls(stored, choose_backend(stored, backend, threads, precision), precision)
 
     def read(self, crops: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> AffectReadings:
         """Read affect from face crops.
@@ -110,7 +119,8 @@ class AffectReader:
         outputs = [np.zeros((0, len(CHANNELS)), np.float32)]
         for first in range(0, len(crops), _BATCH):
             batch = crops[first : first + _BATCH]
-            outputs.append(self._run(_network_input(batch, self.preprocessing)))
+            pictures = np.stack([prepare_crop(crop, self.preprocessing) for crop in batch])
+            outputs.append(self._run(pictures))
         raw = np.concatenate(outputs)
         n = len(EXPRESSIONS)
         return AffectReadings(
@@ -140,25 +150,15 @@ def prepare_crop(crop: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArr
     if preprocessing.colour == "grey":
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     height, width = picture.shape[:2]
-    detail, size = preprocessing.detail, preprocessing.size
-    if detail is not None and max(height, width) > detail:
-        height, width = min(height, detail), min(width, detail)
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    # Area averaging against aliasing when shrinking; bilinear, as in training, when enlarging.
-    method = cv2.INTER_AREA if max(height, width) > size else cv2.INTER_LINEAR
-    picture = cv2.resize(picture, (size, size), interpolation=method)
+    size, most = preprocessing.size, preprocessing.largest_crop
+    picture = reduced(picture, min(width, most), min(height, most))
+    if picture.shape[:2] != (size, size):
+        picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
     if picture.ndim == 2:
         picture = np.repeat(picture[:, :, None], 3, axis=2)
     elif preprocessing.channel_order == "BGR":
         picture = picture[:, :, ::-1]
     return np.ascontiguousarray(picture, np.uint8)
-
-
-def _network_input(
-    crops: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], preprocessing: Preprocessing
-) -> NDArray[np.float32]:
-    pictures = np.stack([prepare_crop(crop, preprocessing) for crop in crops])
-    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

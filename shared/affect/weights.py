@@ -70,6 +70,11 @@ class Preprocessing:
         if self.channel_order not in ("RGB", "BGR") or self.colour not in ("colour", "grey"):
             raise InputError(f"preprocessing {asdict(self)} is not known to this version")
 
+    @property
+    def largest_crop(self) -> int:
+        """Side to which a crop is reduced first, each side by itself; more is never looked at."""
+        return self.size if self.detail is None else min(self.detail, self.size)
+
 
 @dataclass(frozen=True, eq=False)
 class StoredNetwork:

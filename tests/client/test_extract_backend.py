@@ -41,7 +41,7 @@ def test_an_unknown_back_end_is_refused(run, tmp_path):
 def test_the_asked_back_end_is_built_with_the_asked_threads(run, tmp_path, monkeypatch, name):
     asked = []
 
-    def choose(stored, name, threads):
+    def choose(stored, name, threads, precision):
         asked.append((name, threads))
         return torch_backend(stored)
 

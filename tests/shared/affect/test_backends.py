@@ -37,7 +37,7 @@ def chosen(monkeypatch):
     monkeypatch.setattr(
         openvino_backend,
         "openvino_backend",
-        lambda stored, threads: names.append(f"openvino x {threads}"),
+        lambda stored, threads, precision: names.append(f"openvino x {threads} {precision}"),
     )
     return names
 
@@ -45,15 +45,21 @@ def chosen(monkeypatch):
 def test_auto_is_openvino_where_it_is_installed(stored, chosen):
     choose_backend(stored)
     choose_backend(stored, "auto", threads=2)
-    choose_backend(stored, "openvino", threads=3)
+    choose_backend(stored, "openvino", threads=3, precision="bf16")
     choose_backend(stored, "torch", threads=3)
     AffectReader(stored)
-    assert chosen == ["openvino x 1", "openvino x 2", "openvino x 3", "torch", "openvino x 1"]
+    assert chosen == [
+        "openvino x 1 f32",
+        "openvino x 2 f32",
+        "openvino x 3 bf16",
+        "torch",
+        "openvino x 1 f32",
+    ]
 
 
 @pytest.mark.usefixtures("without_openvino")
 def test_without_openvino_auto_is_torch_and_openvino_says_how_to_get_it(stored):
-    pictures = np.random.default_rng(0).random((2, 3, 32, 32), np.float32)
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
     np.testing.assert_array_equal(
         choose_backend(stored, "auto")(pictures), torch_backend(stored)(pictures)
     )
@@ -66,9 +72,18 @@ def test_an_unknown_back_end_is_refused(stored):
         choose_backend(stored, "onnx")
 
 
+@pytest.mark.parametrize(
+    ("name", "precision", "reason"),
+    [("auto", "f16", "f32 or bf16 is possible"), ("torch", "bf16", "use openvino, or f32")],
+)
+def test_a_precision_that_cannot_be_is_refused(stored, name, precision, reason):
+    with pytest.raises(InputError, match=reason):
+        choose_backend(stored, name, precision=precision)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_gpu_gives_the_same_numbers(stored):
-    pictures = np.random.default_rng(0).random((5, 3, 32, 32), np.float32)
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
     np.testing.assert_allclose(
         torch_backend(stored, "cuda")(pictures), torch_backend(stored)(pictures), atol=1e-5
     )

@@ -51,7 +51,7 @@ def small():
 
 
 def pictures(n, size, seed=0):
-    return np.random.default_rng(seed).random((n, 3, size, size), np.float32)
+    return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), np.uint8)
 
 
 @pytest.mark.parametrize(("threads", "batch"), [(1, 1), (2, 3)])
@@ -76,7 +76,8 @@ def test_the_comparison_graph_computes_the_same(small):
     model = build_model(small.network, batch=-1, size=32, rewrite=False)
     crops = pictures(3, 32)
     options = {"INFERENCE_PRECISION_HINT": "f32"}
-    result = ov.Core().compile_model(model, "CPU", options)([crops])[0]
+    floats = crops.transpose(0, 3, 1, 2).astype(np.float32) / 255
+    result = ov.Core().compile_model(model, "CPU", options)([floats])[0]
     np.testing.assert_allclose(result, torch_backend(small)(crops), rtol=0, atol=1e-5)
 
 
@@ -122,7 +123,9 @@ def test_the_network_is_left_as_it_was_and_not_needed_afterwards(small):
     np.testing.assert_array_equal(after, expected)
 
 
-@pytest.mark.parametrize("options", [{"threads": 0}, {"batch": 0}, {"batch": 5}])
+@pytest.mark.parametrize(
+    "options", [{"threads": 0}, {"batch": 0}, {"batch": 5}, {"precision": "f8"}]
+)
 def test_impossible_settings_are_refused(small, options):
     with pytest.raises(ValueError, match="asked"):
         openvino_backend(small, **options)
@@ -131,6 +134,8 @@ def test_impossible_settings_are_refused(small, options):
 def test_pictures_of_another_size_are_refused(small):
     with pytest.raises(ValueError, match="were compiled"):
         openvino_backend(small)(pictures(1, 64))
+    with pytest.raises(ValueError, match="of float32 given"):
+        openvino_backend(small)(pictures(1, 32).astype(np.float32))
 
 
 def test_bf16_is_refused_where_the_cpu_lacks_it(small, monkeypatch):
@@ -165,7 +170,9 @@ def test_bf16_is_used_only_when_asked(small, monkeypatch):
                 model, device, {**options, "INFERENCE_PRECISION_HINT": "f32"}
             )
 
-    recorder = SimpleNamespace(Core=Core, AsyncInferQueue=real.AsyncInferQueue)
+    recorder = SimpleNamespace(
+        Core=Core, AsyncInferQueue=real.AsyncInferQueue, Type=real.Type, Layout=real.Layout
+    )
     monkeypatch.setattr(module, "import_openvino", lambda: recorder)
     monkeypatch.setattr(module, "has_native_bf16", lambda: True)
     openvino_backend(small, threads=2)
