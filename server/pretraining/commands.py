@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from server.pretraining.affspec_commands import check_affspec_command, import_command
+from server.pretraining.renderer_commands import render_command
 from shared.console import output
 from shared.errors import InputError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command("import")(import_command)
 app.command("check-affspec")(check_affspec_command)
+app.command("render")(render_command)
 
 _DATA = Annotated[
     Path | None,

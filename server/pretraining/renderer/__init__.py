@@ -1,0 +1,1 @@
+"""Rendered faces whose action units are known exactly, from the ICT-FaceKit mesh of the user."""
