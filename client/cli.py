@@ -2,8 +2,12 @@
 
 import typer
 
-from client.commands import extract_command, features_command
+from client.detector_commands import detector_app
+from client.doctor_commands import doctor_command
+from client.extraction_commands import extract_command
+from client.feature_commands import features_command
 from client.ledger_commands import ledger_app, withdraw_command
+from client.look_commands import show_command
 from client.manifest_commands import import_command
 from client.quality_commands import quality_command
 from client.study_commands import (
@@ -22,9 +26,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The clinic's node: recordings stay here, only numbers are made from them.",
 )
+app.command("doctor")(doctor_command)
+app.add_typer(detector_app, name="detector")
 app.command("import")(import_command)
 app.command("extract")(extract_command)
 app.command("quality")(quality_command)
+app.command("show")(show_command)
 app.command("features")(features_command)
 app.command("init")(init_command)
 app.command("mask-key")(mask_key_command)

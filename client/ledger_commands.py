@@ -160,19 +160,29 @@ def withdraw_command(
     participant: Annotated[str, typer.Argument(help="Pseudonym of the child.", show_default=False)],
     site: _Site = _SITE,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    delete_files: Annotated[
+        bool,
+        typer.Option(
+            "--delete-files",
+            help="Also delete its attributes and pictures here; never the recording.",
+        ),
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Withdraw a child: end the running studies with it, and let it enter no other.
 
     The stored contributions of every study with the child are deleted. What was released cannot be
-    recalled: it stays in the ledger, and the models that include the child are listed. Run it again
-    if it was interrupted.
+    recalled: it stays in the ledger, and the models that include the child are listed. Files that
+    were made from its recording are named, or deleted with --delete-files. Run it again if it was
+    interrupted.
 
     Example: fedaffect-client withdraw P017 --site ~/fedaffect-site
 
     Exit codes: 0 withdrawn; 1 not confirmed; 2 an option is wrong; 3 the ledger cannot be used.
     """
     from client.ledger import destroy_contributions
+    from client.site_folder import SiteFolder
+    from client.site_traces import delete_traces, traces_of
 
     ledger = _ledger(site)
     if not yes:
@@ -180,10 +190,19 @@ def withdraw_command(
     with ledger.locked() as book:
         outcome = book.withdraw(participant)
         deleted = sum(destroy_contributions(site, entry.study) for entry in outcome.lineage)
+    files = (delete_traces if delete_files else traces_of)(SiteFolder(site), participant)
     if as_json:
-        typer.echo(json.dumps(_withdrawal(outcome, deleted), indent=1, ensure_ascii=False))
+        content = _withdrawal(outcome, deleted)
+        content["files_deleted" if delete_files else "files_kept"] = [str(file) for file in files]
+        typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
         return
     _print_withdrawal(outcome, deleted)
+    for file in files:
+        output.print(
+            f"{'deleted' if delete_files else 'still here'}: {file}", markup=False, soft_wrap=True
+        )
+    if files and not delete_files:
+        output.print("Delete these with --delete-files, unless your rules say to keep them")
 
 
 def _files(site: Path) -> "LedgerFiles":

@@ -8,6 +8,7 @@ import typer
 from shared.console import output
 
 if TYPE_CHECKING:
+    from client.site_folder import SiteFolder
     from client.site_participants import SiteParticipants
 
 __all__ = ["import_command"]
@@ -34,8 +35,9 @@ def import_command(
     """Take over a spreadsheet of participants: who consented, who finished, which recording.
 
     Columns: participant, video, diagnosis (ASD or non-ASD), consent and finished (yes or no); if
-    you have them also age_months, sex, device, session. Videos stay where they are. The recordings
-    of children without consent are never looked at. The table of an earlier import is replaced.
+    you have them also age_months or age_years, sex, device, session. Videos stay where they are.
+    The recordings of children without consent are never looked at. The table of an earlier import
+    is replaced.
 
     Example: fedaffect-client import children.csv --site site --recordings D:/recordings
 
@@ -59,13 +61,15 @@ def import_command(
     left_out = f", {len(read.skipped)} skipped" if read.skipped else ""
     output.print(f"{what} {site}{left_out}", markup=False, soft_wrap=True)
     output.print(f"The recordings stay in {read.recordings}", markup=False, soft_wrap=True)
-    _warn(read_site_participants(folder), folder.attributes)
+    _warn(read_site_participants(folder), folder)
     if read.skipped:
         raise typer.Exit(1)
 
 
-def _warn(participants: "SiteParticipants", attributes: Path) -> None:
+def _warn(participants: "SiteParticipants", folder: "SiteFolder") -> None:
     """Name children who are not used although the table, or an older import, says otherwise."""
+    from client.site_traces import participants_with_traces
+
     withdrew = sorted(participants.withdrawn)
     if withdrew:
         output.print(
@@ -74,11 +78,12 @@ def _warn(participants: "SiteParticipants", attributes: Path) -> None:
             soft_wrap=True,
         )
     usable = {row.participant for row in participants.usable}
-    kept = sorted(file.stem for file in attributes.glob("*.parquet") if file.stem not in usable)
+    kept = sorted(participants_with_traces(folder) - usable)
     if kept:
         output.print(
-            f"{attributes} has attributes of children who may not be used: {_some(kept)}. They are "
-            "not read; delete them if consent was taken back",
+            f"{folder.root} has attributes or pictures of children who may not be used: "
+            f"{_some(kept)}. They are not read; if consent was taken back, delete them with "
+            "`fedaffect-client withdraw CHILD --delete-files`",
             markup=False,
             soft_wrap=True,
         )

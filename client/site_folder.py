@@ -5,6 +5,7 @@
     recordings.toml           where the recordings lie; they are never moved or copied
     attributes/               what was read from them, one file per participant
     features.parquet          one row of temporal features per participant, with labels
+    looks/                    pictures and clips that `show` was asked for, the only ones there are
     secrets/mask.key          this clinic's private mask key
     secrets/noise.key         the secret its noise is drawn with
     ledger.jsonl              the privacy ledger
@@ -156,6 +157,11 @@ class SiteFolder:
     def features(self) -> Path:
         """The clinic's feature table."""
         return self.root / "features.parquet"
+
+    @property
+    def looks(self) -> Path:
+        """Folder of the pictures and clips that `show` was asked for."""
+        return self.root / "looks"
 
     def study(self, digest: str) -> Path:
         """Folder of one approved study."""

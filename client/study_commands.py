@@ -130,23 +130,18 @@ def record_model_command(
     """Remember a released model, so that a withdrawal can say which models include a child.
 
     Example: fedaffect-client record-model model-3f9a12cc5b1e.json --site site
-    """
-    import json
 
+    Exit codes: 0 recorded, or recorded before; 2 the file is not a whole model file; 3 this clinic
+    did not approve its study, or the privacy ledger cannot be used.
+    """
     from client.site_folder import SiteFolder
     from shared.console import output
-    from shared.errors import InputError
-    from shared.files import sha256_of
+    from shared.model_file import read_model_file
 
-    try:
-        study = json.loads(model.read_bytes())["study"]
-    except FileNotFoundError:
-        raise InputError(f"there is no model file {model}") from None
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{model} is not a model file; ask the coordinator for it again") from None
+    found = read_model_file(model)
     with SiteFolder(site).ledger().locked() as book:
-        book.record_model(str(study), sha256_of(model))
-    output.print(f"Recorded. Model {sha256_of(model)} of study {study}", soft_wrap=True)
+        book.record_model(found.study.digest, found.sha256)
+    output.print(f"Recorded. Model {found.sha256} of study {found.study.digest}", soft_wrap=True)
 
 
 def _show_key(public: str) -> None:

@@ -17,10 +17,12 @@ from server.training import Training, start_training
 from shared.errors import InputError
 from shared.files import write_atomic
 from shared.messages import Question
-from shared.model import TrainedModel, to_json
-from shared.privacy.constants import DEFAULT_CONSTANTS, load_constants
+from shared.model import TrainedModel
+from shared.model_file import model_file_text
+from shared.privacy.constants import DEFAULT_CONSTANTS, PublicConstants, load_constants
 from shared.privacy.feature_map import FeatureMap
 from shared.privacy.unit_vectors import AffectMap
+from shared.software import software
 from shared.state_folder import default_state_folder
 from shared.study import Study, load_study
 
@@ -133,15 +135,18 @@ def _from_files(context: Context) -> Prepared:
 def load_prepared(path: Path) -> tuple[Study, FeatureMap]:
     """Read a study file, with the public constants that lie beside it or the packaged ones."""
     study = load_study(path)
-    own_constants = path.with_name("constants.json")
-    constants = load_constants(own_constants if own_constants.exists() else DEFAULT_CONSTANTS)
-    return study, AffectMap(constants, study.attribute_groups)
+    return study, AffectMap(_constants(path), study.attribute_groups)
+
+
+def _constants(study: Path) -> PublicConstants:
+    own = study.with_name("constants.json")
+    return load_constants(own if own.exists() else DEFAULT_CONSTANTS)
 
 
 def _to_file(context: Context, study: Study, model: TrainedModel) -> None:
-    folder = Path(str(context.run_config.get("study"))).parent
-    target = folder / f"model-{study.digest[:12]}.json"
-    write_atomic(target, to_json(model))
+    path = Path(str(context.run_config.get("study")))
+    target = path.with_name(f"model-{study.digest[:12]}.json")
+    write_atomic(target, model_file_text(model, study, _constants(path), software()))
     print(f"Study {study.title!r} is trained; model written to {target}")
 
 

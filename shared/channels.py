@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 
 __all__ = [
     "ACTION_UNITS",
+    "ACTION_UNIT_NAMES",
     "ATTRIBUTE_GROUPS",
     "CHANNELS",
     "EXPRESSIONS",
@@ -16,6 +17,7 @@ __all__ = [
     "POSTER_COMBINATIONS",
     "AttributeGroup",
     "all_combinations",
+    "channel_title",
     "combination_name",
 ]
 
@@ -30,6 +32,22 @@ EXPRESSIONS: Final = (
     "contempt",
 )
 ACTION_UNITS: Final = (1, 2, 4, 5, 6, 9, 12, 17, 20, 25, 26, 43)
+
+ACTION_UNIT_NAMES: Final = {
+    1: "inner brow raised",
+    2: "outer brow raised",
+    4: "brow lowered",
+    5: "upper lid raised",
+    6: "cheek raised",
+    9: "nose wrinkled",
+    12: "lip corner pulled",
+    17: "chin raised",
+    20: "lip stretched",
+    25: "lips parted",
+    26: "jaw dropped",
+    43: "eyes closed",
+}
+"""Ekman & Friesen's Facial Action Coding System, in short."""
 
 CHANNELS: Final[tuple[str, ...]] = (
     *(f"expression_{name}" for name in EXPRESSIONS),
@@ -73,3 +91,11 @@ def all_combinations() -> tuple[tuple[AttributeGroup, ...], ...]:
         for mask in range(1, 16)
     )
     return POSTER_COMBINATIONS + tuple(s for s in subsets if s not in POSTER_COMBINATIONS)
+
+
+def channel_title(channel: str) -> str:
+    """Name of a channel for a person, such as ``"AU 12 lip corner pulled"`` for ``"au12"``."""
+    for number, name in ACTION_UNIT_NAMES.items():
+        if channel == f"au{number}":
+            return f"AU {number} {name}"
+    return channel.removeprefix("expression_").capitalize()

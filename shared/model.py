@@ -1,15 +1,20 @@
-"""The released model: a direction and a threshold, and how a participant is scored with them."""
+"""The released model: a direction and a threshold, and how a participant is scored with them.
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any
+How a model is kept in a file, with all that scoring needs, stands in :mod:`shared.model_file`.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
 from shared.privacy.feature_map import FeatureMap, unit_scores
 
 __all__ = ["LinearModel", "PrivateModel", "TrainedModel"]
+
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+"""How a model is read from a file; a model made in the program is not checked again."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class PrivateModel:
         Noised counts (see ``shared.privacy.confusion.CELLS``) where the study asked for them:
         leave-one-out after one round, of the training participants themselves after more.
     """
+
+    __pydantic_config__ = _STRICT
 
     study: str
     direction: tuple[float, ...]
@@ -62,6 +69,8 @@ class LinearModel:
     intercept : float
     """
 
+    __pydantic_config__ = _STRICT
+
     study: str
     mean: tuple[float, ...]
     scale: tuple[float, ...]
@@ -78,9 +87,3 @@ class LinearModel:
 
 
 TrainedModel = PrivateModel | LinearModel
-
-
-def to_json(model: TrainedModel) -> str:
-    """Model file's text."""
-    content: dict[str, Any] = {"kind": type(model).__name__, **asdict(model)}
-    return json.dumps(content, indent=1) + "\n"

@@ -9,25 +9,28 @@ participant. Columns, in any order:
     finished      yes or no: the recording was watched to its end
     video         path of the recording (optional)
     clinic        name of the clinic (optional)
-    age_months    whole months (optional)
+    age_months    whole months (optional), or
+    age_years     years such as 4.5 (optional); kept as months
     sex           F or M (optional)
     device        what recorded it (optional)
     session       which visit (optional)
 
-``participant id`` and ``video path`` may stand for participant and video. Every fault of the file
-is named with its line, so that it can be mended in one go.
+``participant id`` and ``video path`` may stand for participant and video. An age without its unit
+is refused: nobody can tell months from years. Every fault of the file is named with its line, so
+that it can be mended in one go.
 """
 
 import csv
 import io
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from shared.errors import InputError
 from shared.files import write_atomic
+from shared.participant_row import ParticipantRow, ReadRow, read_row
 from shared.spreadsheet import read_spreadsheet
 
 __all__ = [
@@ -54,58 +57,19 @@ PARTICIPANT_COLUMNS: Final = (
     "device",
     "session",
 )
+"""As they are written."""
 REQUIRED: Final = ("participant", "diagnosis", "consent", "finished")
 
-_OTHER_NAMES: Final = {"participant_id": "participant", "video_path": "video"}
-_DIAGNOSES: Final = {"asd": True, "non-asd": False}
-_YES_NO: Final = {"yes": True, "no": False}
-_SEXES: Final = {"f": "F", "m": "M"}
-_OLDEST_MONTHS: Final = 1200
+_READ: Final = (*PARTICIPANT_COLUMNS, "age_years")
+_OTHER_NAMES: Final = {
+    "participant_id": "participant",
+    "video_path": "video",
+    "age_(months)": "age_months",
+    "age_in_months": "age_months",
+    "age_(years)": "age_years",
+    "age_in_years": "age_years",
+}
 _MOST_FAULTS_SHOWN: Final = 12
-_LONGEST_NAME: Final = 80
-_FREE_TEXT: Final = ("clinic", "device", "session")
-_LONGEST_TEXT: Final = 200
-_CONTROL: Final = frozenset(["Cc", "Zl", "Zp", "Cs"])
-_NOT_IN_A_FILE_NAME: Final = frozenset('/\\:*?"<>|')
-_DEVICES: Final = frozenset(
-    ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))]
-)
-"""Names that Windows keeps for devices, with any ending."""
-
-
-@dataclass(frozen=True)
-class ParticipantRow:
-    """One participant of the table.
-
-    Attributes
-    ----------
-    participant : str
-        Pseudonym; usable as a file name.
-    asd : bool
-    consented, finished : bool
-        Both are needed to be analysed.
-    video, clinic, sex, device, session : str, optional
-    age_months : int, optional
-    line : int
-        Line of the file on which the row ends; 0 when it does not come from a file.
-    """
-
-    participant: str
-    asd: bool
-    consented: bool
-    finished: bool
-    video: str | None = None
-    clinic: str | None = None
-    age_months: int | None = None
-    sex: str | None = None
-    device: str | None = None
-    session: str | None = None
-    line: int = 0
-
-    @property
-    def analysed(self) -> bool:
-        """Consented and finished."""
-        return self.consented and self.finished
 
 
 @dataclass(frozen=True)
@@ -216,12 +180,12 @@ def scan_participants(path: Path) -> ParticipantTable:
         unknown column; no rows.
     """
     header: list[str] | None = None
-    read: list[_ReadRow] = []
+    read: list[ReadRow] = []
     for line, cells in read_spreadsheet(path):
         if header is None:
             header = _header(path, cells)
         else:
-            read.append(_row(header, cells, line))
+            read.append(read_row(header, cells, line))
     if header is None:
         raise InputError(f"{path} is empty; its first line must name the columns.")
     if not read:
@@ -249,20 +213,6 @@ def faults_in_words(path: Path, refused: Sequence[RefusedRow]) -> str:
     return f"{path} has {len(faults)} faults:\n  {shown}{rest}"
 
 
-@dataclass(slots=True)
-class _ReadRow:
-    """A row while it is checked; ``row`` is missing when a cell could not be understood."""
-
-    line: int
-    participant: str = ""
-    video: str | None = None
-    consented: bool = False
-    finished: bool = False
-    clinic: str | None = None
-    row: ParticipantRow | None = None
-    faults: list[str] = field(default_factory=list)
-
-
 def _header(path: Path, cells: list[str]) -> list[str]:
     names = [cell.casefold().replace(" ", "_") for cell in cells]
     names = [_OTHER_NAMES.get(name, name) for name in names]
@@ -270,7 +220,9 @@ def _header(path: Path, cells: list[str]) -> list[str]:
         names.pop()
     missing = [name for name in REQUIRED if name not in names]
     unknown = [
-        cell for cell, name in zip(cells, names, strict=False) if name not in PARTICIPANT_COLUMNS
+        cell
+        for cell, name in zip(cells, names, strict=False)
+        if name not in _READ and name != "age"
     ]
     doubled = sorted({name for name in names if names.count(name) > 1})
     problems = [
@@ -282,95 +234,19 @@ def _header(path: Path, cells: list[str]) -> list[str]:
         )
         if which
     ]
+    if "age" in names:
+        problems.append("has the column 'age' without its unit (write age_months or age_years)")
+    if "age_months" in names and "age_years" in names:
+        problems.append("has both age_months and age_years (keep one of them)")
     if problems:
         raise InputError(
-            f"{path} {' and '.join(problems)}. Columns are {', '.join(PARTICIPANT_COLUMNS)}; "
+            f"{path} {' and '.join(problems)}. Columns are {', '.join(_READ)}; "
             f"{', '.join(REQUIRED)} must be there."
         )
     return names
 
 
-def _row(header: list[str], cells: list[str], line: int) -> _ReadRow:
-    while len(cells) > len(header) and not cells[-1]:
-        cells.pop()
-    if len(cells) != len(header):
-        fault = f"{len(cells)} cells under {len(header)} column names"
-        return _ReadRow(line, cells[0], faults=[fault])
-    cell = dict(zip(header, cells, strict=True))
-    name = cell["participant"]
-    read = _ReadRow(line, name, cell.get("video") or None, clinic=cell.get("clinic") or None)
-    faults = read.faults
-    problem = _name_problem(name)
-    if problem:
-        faults.append(f"column participant {problem}")
-    asd = _choice(cell, "diagnosis", _DIAGNOSES, "ASD or non-ASD", faults)
-    read.consented = _choice(cell, "consent", _YES_NO, "yes or no", faults)
-    read.finished = _choice(cell, "finished", _YES_NO, "yes or no", faults)
-    sex = cell.get("sex") or None
-    if sex is not None:
-        if sex.casefold() not in _SEXES:
-            faults.append("column sex must be F, M or empty")
-        sex = _SEXES.get(sex.casefold())
-    months = cell.get("age_months") or None
-    age = None
-    if months is not None:
-        # Four digits at most: int() of thousands of digits is an error of its own.
-        if months.isascii() and months.isdigit() and len(months) <= 4:
-            age = int(months)
-        if age is None or age > _OLDEST_MONTHS:
-            faults.append(f"column age_months must be whole months, 0 to {_OLDEST_MONTHS}")
-    for column in _FREE_TEXT:
-        text = cell.get(column)
-        if text and (len(text) > _LONGEST_TEXT or _has_control_characters(text)):
-            faults.append(
-                f"column {column} is longer than {_LONGEST_TEXT} characters or has a line break"
-            )
-    if not faults:
-        read.row = ParticipantRow(
-            participant=name,
-            asd=asd,
-            consented=read.consented,
-            finished=read.finished,
-            video=read.video,
-            clinic=read.clinic,
-            age_months=age,
-            sex=sex,
-            device=cell.get("device") or None,
-            session=cell.get("session") or None,
-            line=line,
-        )
-    return read
-
-
-def _choice(
-    cell: dict[str, str], column: str, allowed: dict[str, bool], shown: str, faults: list[str]
-) -> bool:
-    value = allowed.get(cell[column].casefold())
-    if value is None:
-        found = repr(cell[column]) if cell[column] else "nothing"
-        faults.append(f"column {column} holds {found}; write {shown}")
-    return bool(value)
-
-
-def _has_control_characters(text: str) -> bool:
-    return not text.isprintable() and any(unicodedata.category(c) in _CONTROL for c in text)
-
-
-def _name_problem(name: str) -> str | None:
-    if not name:
-        return "is empty"
-    if len(name) > _LONGEST_NAME:
-        return f"has {len(name)} characters; at most {_LONGEST_NAME} are allowed"
-    if name.startswith(".") or name.endswith(".") or not name.isprintable():
-        return "cannot name a file: it starts or ends with a full stop, or has control characters"
-    if _NOT_IN_A_FILE_NAME & set(name):
-        return f"cannot name a file: it has one of {' '.join(sorted(_NOT_IN_A_FILE_NAME))}"
-    if name.partition(".")[0].strip().casefold() in _DEVICES:
-        return "cannot name a file: Windows keeps this name for itself"
-    return None
-
-
-def _check_together(read: list[_ReadRow]) -> None:
+def _check_together(read: list[ReadRow]) -> None:
     # Upper and lower case, and the two ways to write an accent, are the same file on Windows and
     # macOS.
     _refuse_repeats(
@@ -396,11 +272,11 @@ def _check_together(read: list[_ReadRow]) -> None:
 
 
 def _refuse_repeats(
-    read: list[_ReadRow],
-    key: Callable[[_ReadRow], str | None],
-    fault: Callable[[_ReadRow, str], str],
+    read: list[ReadRow],
+    key: Callable[[ReadRow], str | None],
+    fault: Callable[[ReadRow, str], str],
 ) -> None:
-    places: dict[str, list[_ReadRow]] = {}
+    places: dict[str, list[ReadRow]] = {}
     for item in read:
         name = key(item)
         if name:

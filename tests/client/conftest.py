@@ -105,3 +105,13 @@ def reader() -> AffectReader:
 @pytest.fixture
 def extractor(reader, detector) -> Extractor:
     return Extractor(reader, detector, TrackingSettings(), "fedaffect test")
+
+
+@pytest.fixture
+def in_process_workers(monkeypatch):
+    """Recordings are read in this process; for tests that are not about processes."""
+    from in_process_pool import InProcessPool
+
+    from client.extraction import batch
+
+    monkeypatch.setattr(batch, "WorkerPool", InProcessPool)

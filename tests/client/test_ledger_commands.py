@@ -191,3 +191,37 @@ def test_help_has_an_example_and_exit_codes(run, command):
     assert code == 0
     assert f"Example: fedaffect-client {command}" in " ".join(printed.split())
     assert "Exit codes: 0" in printed
+
+
+def test_a_withdrawal_names_what_is_left_of_the_child_and_deletes_it_when_asked(run, site):
+    folder = site.folder
+    mine = [
+        folder / "attributes" / "P-02.parquet",
+        folder / "attributes" / ".P-02.partial" / "00000.parquet",
+        folder / "looks" / "P-02-sheet.png",
+    ]
+    others = [folder / "attributes" / "P-03.parquet", folder / "looks" / "P-02-1-sheet.png"]
+    for file in [*mine, *others]:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x")
+    printed = run("withdraw", "P-02", "--yes")[1]
+    assert printed.count("still here") == 3
+    assert "--delete-files" in printed
+    assert all(file.exists() for file in mine)
+    printed = run("withdraw", "P-02", "--yes", "--delete-files")[1]
+    assert printed.count("deleted:") == 3
+    assert not any(file.exists() for file in mine)
+    assert all(file.exists() for file in others)
+    printed = run("withdraw", "P-02", "--yes", "--delete-files", "--json")[1]
+    assert json.loads(printed)["files_deleted"] == []
+
+
+@pytest.mark.parametrize("name", ["../P03", "a/b", "..", ""])
+def test_what_is_no_pseudonym_leads_to_no_file(site, name):
+    from client.site_folder import SiteFolder
+    from client.site_traces import delete_traces
+
+    outside = site.folder / "P03.parquet"
+    outside.write_bytes(b"x")
+    assert delete_traces(SiteFolder(site.folder), name) == []
+    assert outside.exists()

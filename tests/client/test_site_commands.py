@@ -14,6 +14,8 @@ from shared.attributes import read_attributes, write_attributes
 from shared.features import read_features
 from shared.participants import read_participants
 
+pytestmark = pytest.mark.usefixtures("in_process_workers")
+
 HEADER = "participant;video;diagnosis;consent;finished\n"
 
 
@@ -77,7 +79,7 @@ def test_import_extract_quality_features_in_the_site_folder(run, site, recording
     code, printed, _ = run("extract", "--site", site)
     assert code == 1
     assert "no face Zoë 1" in printed
-    assert "failed P3: not a video" in printed
+    assert "failed P3: the file is text, not a video" in printed
     assert "P2" not in printed
     assert [file.name for file in (site / "attributes").iterdir()] == ["Zoë 1.parquet"]
     assert stat.S_IMODE((site / "attributes").stat().st_mode) == 0o700
@@ -91,7 +93,12 @@ def test_import_extract_quality_features_in_the_site_folder(run, site, recording
     assert "2 recordings: 1 unusable, 1 not extracted" in printed
     assert stat.S_IMODE((site / "quality.html").stat().st_mode) == 0o600
 
-    code, printed, _ = run("features", "--site", site)
+    code, printed, error = run("features", "--site", site)
+    assert code == 2
+    assert "Zoë 1: left out, the recording is unusable: no face was found" in printed
+    assert "no recording is usable" in error
+    assert not (site / "features.parquet").exists()
+    code, printed, _ = run("features", "--site", site, "--with-unusable")
     assert code == 0
     assert "1 participants x" in printed
     assert "1 of 2 usable children have no attributes yet" in printed
@@ -135,11 +142,11 @@ def test_a_child_whose_consent_was_taken_back_is_used_no_more(run, site, recordi
     assert run("extract", "--site", site)[0] == 0
     (site / "attributes" / "P2.parquet").write_bytes(b"must not be read")
     _, printed, _ = run("import", manifest(tmp_path, both[0], "P2;two.mp4;ASD;no;yes"), *arguments)
-    assert "attributes of children who may not be used: P2" in printed
+    assert "pictures of children who may not be used: P2" in printed
     code, printed, _ = run("quality", "--site", site, "--json")
     assert code == 0
     assert [item["participant"] for item in json.loads(printed)["recordings"]] == ["P1"]
-    assert run("features", "--site", site)[0] == 0
+    assert run("features", "--site", site, "--with-unusable")[0] == 0
     assert read_features(site / "features.parquet").participants == ("P1",)
     _, printed, _ = run("import", manifest(tmp_path, *both), *arguments)
     assert run("withdraw", "P1", "--site", site, "--yes")[0] == 0

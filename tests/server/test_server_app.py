@@ -1,5 +1,3 @@
-import json
-
 import pytest
 from flwr.app import Context, RecordDict
 from small_federation import cohort, grid_of, sites_of, study_of
@@ -8,6 +6,8 @@ from server.app import app
 from shared.channels import ATTRIBUTE_GROUPS
 from shared.errors import InputError
 from shared.features import FEATURE_RANGES
+from shared.model import PrivateModel
+from shared.model_file import read_model_file
 from shared.privacy.constants import load_constants
 from shared.privacy.constants_building import build_constants
 from shared.privacy.unit_vectors import AffectMap
@@ -39,10 +39,13 @@ def test_trains_the_study_of_the_run_configuration_to_a_file(tmp_path, own_const
 
     (written,) = tmp_path.glob("model-*.json")
     assert written.name == f"model-{study.digest[:12]}.json"
-    model = json.loads(written.read_text())
-    assert (model["kind"], model["study"]) == ("PrivateModel", study.digest)
-    assert len(model["direction"]) == 78
-    assert model["mu"] == pytest.approx(0.925, abs=1e-3)
+    found = read_model_file(written)
+    assert isinstance(found.model, PrivateModel)
+    assert (found.study, found.model.study) == (study, study.digest)
+    assert found.feature_map.digest == chosen.digest
+    assert found.software.startswith("fedaffect ")
+    assert len(found.model.direction) == 78
+    assert found.model.mu == pytest.approx(0.925, abs=1e-3)
     assert str(written) in capsys.readouterr().out
 
 

@@ -1,11 +1,8 @@
-import json
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 from small_federation import cohort, ranges_map
 
-from shared.model import LinearModel, PrivateModel, to_json
+from shared.model import LinearModel, PrivateModel
 from shared.privacy.grid import GRID
 
 PRIVATE = PrivateModel("s" * 64, (1.0, -2.0, 0.5, 0.0, 0.25), 0.1, 4.0, 1e-5, 0.925)
@@ -30,14 +27,3 @@ def test_private_model_scores_an_unusable_row_as_its_threshold():
 def test_linear_model_scores_log_odds_and_takes_missing_as_mean():
     rows = np.array([[1.5, 2.0], [np.nan, 6.0]])
     np.testing.assert_allclose(LINEAR.scores(rows), [1.5 + 0.3, -1.0 + 0.3])
-
-
-@pytest.mark.parametrize("model", [PRIVATE, LINEAR])
-def test_json_holds_every_number(model):
-    content = json.loads(to_json(model))
-    kind = content.pop("kind")
-    assert kind == type(model).__name__
-    restored = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
-    }
-    assert restored == asdict(model)

@@ -63,6 +63,8 @@ def test_header_case_blank_lines_trailing_cells_and_missing_optional_columns(tmp
         ("participant,consent\n", "lacks the column 'diagnosis', 'finished'"),
         (HEADER.replace("video", "film"), "unknown column 'film'"),
         (HEADER.replace("video", "sex"), "twice the column 'sex'"),
+        (HEADER.replace("age_months", "Age"), "'age' without its unit (write age_months or age_ye"),
+        (HEADER.replace("video", "age_years"), "has both age_months and age_years (keep one"),
         (HEADER + "P1,a,ASD,yes\n", "line 2: 4 cells under 8"),
         (HEADER + ",a,ASD,yes,yes,n,1,M\n", "line 2: column participant is empty"),
         (HEADER + "a/b,a,ASD,yes,yes,n,1,M\n", "line 2: column participant cannot name"),
@@ -89,6 +91,48 @@ def test_faults_are_named_with_their_line(tmp_path, content, words):
     with pytest.raises(InputError) as caught:
         read(tmp_path, content)
     assert words in str(caught.value)
+
+
+YEARS = HEADER.replace("age_months", "{}")
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "months"),
+    [
+        ("age_years", "4", 48),
+        ("Age Years", "4.5", 54),
+        ("age (years)", '"4,5"', 54),
+        ("age in years", "0.04", 0),
+        ("age_years", "4.33", 52),
+        ("age_years", "4.041666", 48),
+        ("age_years", "4.041667", 49),
+        ("age_years", "100.0", 1200),
+        ("age_years", "", None),
+        ("age (months)", "40", 40),
+        ("Age in months", "1200", 1200),
+    ],
+)
+def test_an_age_is_kept_in_months(tmp_path, column, cell, months):
+    (row,) = read(tmp_path, f"{YEARS.format(column)}P1,a,ASD,yes,yes,n,{cell},M\n")
+    assert row.age_months == months
+
+
+@pytest.mark.parametrize(
+    "cell", ["four", "-4", "4.", ".5", "4;5", "100.1", "4.5.1", "1e1", "٤", "4y", "9" * 5000]
+)
+def test_an_age_that_is_no_number_of_years_is_a_fault(tmp_path, cell):
+    with pytest.raises(InputError, match=r"line 2: column age_years must be years, such as 4 or 4"):
+        read(tmp_path, f"{YEARS.format('age_years')}P1,a,ASD,yes,yes,n,{cell},M\n")
+
+
+@given(months=st.integers(0, 1200), digits=st.integers(2, 6))
+def test_years_with_two_decimals_or_more_give_the_months_they_were_made_of(
+    tmp_path_factory, months, digits
+):
+    folder = tmp_path_factory.mktemp("t")
+    years = f"{months / 12:.{digits}f}"
+    (row,) = read(folder, f"{YEARS.format('age_years')}P1,a,ASD,yes,yes,n,{years},M\n")
+    assert row.age_months == months
 
 
 def test_all_faults_come_in_one_message(tmp_path):

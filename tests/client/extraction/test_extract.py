@@ -1,17 +1,11 @@
-import dataclasses
-import errno
 import json
 import struct
 
 import numpy as np
 import pytest
 
-from client.extraction import batch
-from client.extraction.batch import extract_all, find_recordings
 from client.extraction.tracking import TrackingSettings
-from shared.attributes import read_attributes, write_attributes
 from shared.channels import CHANNELS
-from shared.errors import InputError
 from shared.files import sha256_of
 
 
@@ -51,26 +45,10 @@ def test_the_pictures_are_measured_inside_the_face_box(video, extractor):
     # The white square alone, not the dark picture around it.
     np.testing.assert_allclose(series.pictures.brightness[found], 250, atol=4)
     assert np.isnan(series.pictures.brightness[~found]).all()
-    assert series.pictures.sharpness[found].max() < 100
+    assert np.median(series.pictures.sharpness[found]) < 100
     looked = series.pictures.faces_seen >= 0
     assert 0 < looked.sum() < len(looked)
     np.testing.assert_array_equal(series.pictures.faces_seen[looked] == 1, found[looked])
-
-
-def test_an_extraction_without_measurements_is_made_again(video, extractor, tmp_path):
-    target = tmp_path / "P01.parquet"
-    assert extract_all([video], tmp_path, extractor)[0].status == "extracted"
-    bare = dataclasses.replace(read_attributes(target), pictures=None)
-    write_attributes(target, bare)
-    assert extract_all([video], tmp_path, extractor)[0].status == "extracted"
-    assert read_attributes(target).pictures is not None
-
-
-def test_a_recording_can_belong_to_a_participant_of_another_name(video, extractor, tmp_path):
-    begun = []
-    (outcome,) = extract_all([video], tmp_path, extractor, participants=["Q7"], begin=begun.append)
-    assert (outcome.participant, begun) == ("Q7", ["Q7"])
-    assert read_attributes(tmp_path / "Q7.parquet").participant == "Q7"
 
 
 def test_the_series_says_where_it_comes_from(video, extractor):
@@ -110,105 +88,12 @@ def test_a_rotation_flag_is_honoured(
     np.testing.assert_allclose(series.box[0], (20, 30, 40, 60), atol=1)
 
 
-def test_a_recording_without_a_face_gives_an_explained_result(
-    tmp_path, write_video, scene, extractor
-):
-    path = write_video(tmp_path / "P02.mp4", [scene(None)] * 24)
-    (outcome,) = extract_all([path], tmp_path / "out", extractor)
-    assert outcome.status == "no face"
-    assert "no face in any of its 1.0 s" in outcome.text
-    series = read_attributes(tmp_path / "out" / "P02.parquet")
-    assert len(series.time_s) == 24
-    assert not series.face_found.any()
-    assert np.isnan(series.values).all()
-
-
-def test_the_same_recording_is_not_extracted_twice(video, extractor, detector, tmp_path):
-    out = tmp_path / "out"
-    assert extract_all([video], out, extractor)[0].status == "extracted"
-    looks, content = detector.looks, (out / "P01.parquet").read_bytes()
-    assert extract_all([video], out, extractor)[0].status == "skipped"
-    assert detector.looks == looks
-    (out / "P01.parquet").unlink()
-    extract_all([video], out, extractor)
-    assert (out / "P01.parquet").read_bytes() == content
-
-
-@pytest.mark.parametrize("changed", ["video", "software", "settings", "file"])
-def test_a_change_of_anything_that_matters_extracts_again(
-    video, extractor, tmp_path, write_video, scene, changed
-):
-    out = tmp_path / "out"
-    extract_all([video], out, extractor)
-    if changed == "video":
-        write_video(video, [scene()] * 12)
-    elif changed == "software":
-        extractor = dataclasses.replace(extractor, software="fedaffect next")
-    elif changed == "settings":
-        extractor = dataclasses.replace(extractor, settings=TrackingSettings(detect_every=3))
-    else:
-        (out / "P01.parquet").write_bytes(b"damaged")
-    assert extract_all([video], out, extractor)[0].status == "extracted"
-    read_attributes(out / "P01.parquet")
-
-
-def test_a_bad_recording_stops_no_other(video, extractor, tmp_path):
-    empty, text = video.with_name("P02.mp4"), video.with_name("P03.mp4")
-    empty.write_bytes(b"")
-    text.write_text("hello")
-    missing = video.with_name("P04.mp4")
-    outcomes = extract_all([empty, missing, text, video], tmp_path / "out", extractor)
-    assert [outcome.status for outcome in outcomes] == ["failed", "failed", "failed", "extracted"]
-    assert "0 bytes" in outcomes[0].text
-    assert "no such file" in outcomes[1].text
-    assert "not a video" in outcomes[2].text
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["P01.parquet"]
-
-
-def test_a_full_disk_is_an_outcome(video, extractor, tmp_path, monkeypatch):
-    def full(path, series):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(batch, "write_attributes", full)
-    (outcome,) = extract_all([video], tmp_path / "out", extractor)
-    assert (outcome.status, outcome.text) == ("failed", "No space left on device")
-
-
-def test_nothing_but_the_attribute_file_is_written(video, extractor, tmp_path, monkeypatch):
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    monkeypatch.setenv("TMPDIR", str(work))
-    before = {path for path in tmp_path.rglob("*") if path.is_file()}
-    extract_all([video], tmp_path / "out", extractor)
-    after = {path for path in tmp_path.rglob("*") if path.is_file()}
-    assert after - before == {tmp_path / "out" / "P01.parquet"}
-
-
 def test_progress_reaches_the_end(video, extractor):
     states = []
     extractor.extract(video, "P01", report=states.append)
     assert states[-1].frames == 48
     assert states[-1].total_s == pytest.approx(2.0, abs=0.1)
     assert [state.done_s for state in states] == sorted(state.done_s for state in states)
-
-
-def test_a_folder_means_its_recordings(tmp_path):
-    for name in ("b.MP4", "a.mov", "notes.txt", ".hidden.mp4", "deeper/c.mkv"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
-    named = tmp_path / "anything.dat"
-    found = find_recordings([tmp_path, named, tmp_path / "a.mov"])
-    assert [path.name for path in found] == ["a.mov", "b.MP4", "c.mkv", "anything.dat"]
-
-
-def test_folders_that_make_no_sense_are_refused(tmp_path):
-    with pytest.raises(InputError, match="no recording in this folder"):
-        find_recordings([tmp_path])
-    (tmp_path / "a.mp4").write_bytes(b"x")
-    (tmp_path / "a.mov").write_bytes(b"x")
-    with pytest.raises(InputError, match="both be participant a"):
-        find_recordings([tmp_path])
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from client.extraction.face_measures import measure_face
 
 
 def noise(side=224):
-    return np.random.default_rng(0).integers(60, 190, (side, side, 3), np.uint8)
+    return np.random.default_rng(0).integers(60, 190, (side, side), np.uint8)
 
 
 def test_brightness_is_the_mean_luminance():
-    assert measure_face(np.full((50, 70, 3), 90, np.uint8)) == pytest.approx((90, 0))
-    red = np.zeros((224, 224, 3), np.uint8)
-    red[:, :, 0] = 200
-    assert measure_face(red).brightness == pytest.approx(0.299 * 200, abs=1)
+    assert measure_face(np.full((50, 70), 90, np.uint8)) == pytest.approx((90, 0))
+    half = np.zeros((224, 224), np.uint8)
+    half[:, :112] = 200
+    assert measure_face(half).brightness == pytest.approx(100, abs=1)
 
 
 def test_blur_lowers_sharpness_and_leaves_brightness():
@@ -31,7 +31,7 @@ def test_the_same_face_in_a_larger_picture_is_as_sharp():
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 300), (300, 2), (111, 113)])
 def test_a_face_of_any_size_is_measured(shape):
-    brightness, sharpness = measure_face(np.full((*shape, 3), 7, np.uint8))
+    brightness, sharpness = measure_face(np.full(shape, 7, np.uint8))
     assert (brightness, sharpness) == pytest.approx((7, 0))
 
 
@@ -44,7 +44,8 @@ def test_real_faces_lose_sharpness_with_blur_as_the_limits_say(media):
 
     def sharpness(blur):
         blurred = cv2.GaussianBlur(picture, (0, 0), blur * w) if blur else picture
-        return measure_face(blurred[y : y + h, x : x + w]).sharpness
+        face = cv2.cvtColor(blurred[y : y + h, x : x + w], cv2.COLOR_RGB2GRAY)
+        return measure_face(face).sharpness
 
     assert sharpness(0) > 250
     assert 30 < sharpness(0.01) < 200

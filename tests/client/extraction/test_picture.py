@@ -1,9 +1,10 @@
 import av
+import cv2
 import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from client.extraction.picture import crop_rgb, face_in_crop, small_rgb, upright_size
+from client.extraction.picture import box_luminance, crop_rgb, small_rgb, upright_size
 
 ITU601, ITU709 = Colorspace.ITU601, Colorspace.ITU709
 
@@ -81,11 +82,41 @@ def test_a_small_picture_is_not_enlarged():
     assert scale == 1.0
 
 
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv444p", "nv12"])
 @pytest.mark.parametrize("rotation", [0, 90])
-@pytest.mark.parametrize(
-    "box", [(30, 20, 40, 30), (-10, -5, 60, 40), (100, 60, 50, 50), (300, 300, 5, 5), (0, 0, 1, 1)]
-)
-def test_the_face_is_found_again_in_its_crop(box, rotation):
-    made = Turned(frame(gradient(120, 80), "yuv444p"), rotation)
-    face = crop_rgb(made, box, 0.3)[face_in_crop(made, box, 0.3)]
-    np.testing.assert_array_equal(face, crop_rgb(made, box, 0.0))
+@pytest.mark.parametrize("box", [(30, 20, 301, 203), (-10, -5, 60, 400), (0, 0, 2000, 90)])
+def test_a_reduced_crop_is_the_crop_reduced(box, rotation, pixel_format):
+    rng = np.random.default_rng(0)
+    texture = cv2.resize(rng.integers(0, 60, (60, 80), np.uint8), (640, 480))[..., None]
+    made = Turned(frame(gradient(640, 480) // 2 + texture, pixel_format), rotation)
+    whole = crop_rgb(made, box, 0.1)
+    reduced = crop_rgb(made, box, 0.1, at_most=96)
+    size = (min(whole.shape[1], 96), min(whole.shape[0], 96))
+    assert reduced.shape == (size[1], size[0], 3)
+    expected = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
+    error = np.abs(reduced.astype(int) - expected)
+    assert error.mean() < 1.5
+    assert error.max() < 12
+
+
+def test_a_small_crop_is_not_reduced():
+    made = frame(gradient(120, 80))
+    box = (21, 11, 33, 27)
+    np.testing.assert_array_equal(crop_rgb(made, box, 0.0, at_most=96), crop_rgb(made, box, 0.0))
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le", "nv12"])
+@pytest.mark.parametrize("color_range", [ColorRange.MPEG, ColorRange.JPEG])
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_luminance_has_full_range_whatever_the_stream_has(pixel_format, color_range, rotation):
+    grey = np.repeat(gradient(120, 80)[:, :, :1], 3, axis=2)
+    stored = np.ascontiguousarray(np.rot90(grey, -rotation // 90))
+    made = Turned(frame(stored, pixel_format, color_range=color_range), rotation)
+    face = box_luminance(made, (30, 10, 50, 20))
+    upright = np.rot90(face, rotation // 90)
+    assert np.abs(upright.astype(int) - grey[10:30, 30:80, 0]).mean() < 1.5
+
+
+@pytest.mark.parametrize("box", [(100, 60, 50, 50), (300, 300, 5, 5), (0, 0, 1, 1)])
+def test_luminance_of_a_box_at_the_border_has_pixels(box):
+    assert min(box_luminance(frame(gradient(120, 80)), box).shape) >= 2

@@ -1,0 +1,1 @@
+"""Is this computer ready: the checks of ``fedaffect-client doctor``."""

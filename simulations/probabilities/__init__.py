@@ -1,0 +1,1 @@
+"""How a private model's score becomes a probability, measured on surrogate populations."""
