@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 
 from rich.console import Console
 
@@ -15,6 +16,10 @@ stderr = Console(stderr=True, highlight=False)
 
 def run_command(command: Callable[[], object]) -> None:
     """Run a typer application; show a ``FedaffectError`` as a message and leave with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A letter that the terminal's encoding lacks must not end a command in the middle.
+            stream.reconfigure(errors="backslashreplace")
     try:
         command()
     except FedaffectError as error:

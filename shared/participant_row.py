@@ -18,6 +18,8 @@ _OLDEST_MONTHS: Final = 1200
 _YEARS: Final = re.compile(r"([0-9]{1,3})(?:[.,]([0-9]{1,6}))?")
 """Years as spreadsheets write them, with a decimal point or a decimal comma."""
 _LONGEST_NAME: Final = 80
+_LONGEST_NAME_BYTES: Final = 200
+"""Disks allow 255, and file names are made of it."""
 _FREE_TEXT: Final = ("clinic", "device", "session")
 _LONGEST_TEXT: Final = 200
 _CONTROL: Final = frozenset(["Cc", "Zl", "Zp", "Cs"])
@@ -177,6 +179,8 @@ def _name_problem(name: str) -> str | None:
         return "is empty"
     if len(name) > _LONGEST_NAME:
         return f"has {len(name)} characters; at most {_LONGEST_NAME} are allowed"
+    if len(name.encode(errors="replace")) > _LONGEST_NAME_BYTES:
+        return "is too long for a file name; use fewer or simpler letters"
     if name.startswith(".") or name.endswith(".") or not name.isprintable():
         return "cannot name a file: it starts or ends with a full stop, or has control characters"
     if _NOT_IN_A_FILE_NAME & set(name):

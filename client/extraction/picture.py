@@ -32,8 +32,17 @@ _PLANAR_YUV: Final = frozenset(
 _THUMBNAIL: Final = (32, 18)
 _BT709: Final = 1
 _UNSPECIFIED: Final = 2
+_BT601: Final = 6
 _FULL_RANGE: Final = 2
 """Codes of ITU-T H.273 as FFmpeg reports them."""
+_LUMA_WEIGHTS: Final = {
+    _BT709: (0.2126, 0.0722),
+    _BT601: (0.299, 0.114),
+    9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
+}
+"""Share of red and of blue in the luminance, by matrix code; 9 and 10 are BT.2020, as iPads use
+for HDR. High dynamic range itself is not undone: such faces look paler than they were."""
 
 
 def _quarter_turns(frame: Any) -> int:
@@ -137,7 +146,9 @@ def _sampled(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
 def upright_luminance(
     frame: Any, region: tuple[float, float, float, float], size: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]]:
-    """Luminance of a part of the picture in a given size, in the recording's own range.
+    """Luminance of a part of the picture in a given size, for comparison with another frame.
+
+    In the range that the stream has: levels of 16 to 235 are not stretched.
 
     Parameters
     ----------
@@ -331,16 +342,19 @@ def _luma_range(frame: Any) -> tuple[float, float]:
 
 
 def _matrix(frame: Any) -> NDArray[np.float64]:
-    """3 x 4 matrix from 8-bit YCbCr to RGB (ITU-R BT.601-7, BT.709-6)."""
+    """3 x 4 matrix from 8-bit YCbCr to RGB (ITU-R BT.601-7, BT.709-6, BT.2020-2)."""
     code = int(frame.colorspace)
     lines = min(frame.width, frame.height)
-    wide = code == _BT709 or (code in (0, _UNSPECIFIED) and lines >= 720)
-    return _matrix_of(wide, *_luma_range(frame))
+    if code in (0, _UNSPECIFIED):
+        code = _BT709 if lines >= 720 else _BT601
+    return _matrix_of(_LUMA_WEIGHTS.get(code, _LUMA_WEIGHTS[_BT601]), *_luma_range(frame))
 
 
 @functools.cache
-def _matrix_of(wide: bool, luma_gain: float, luma_zero: float) -> NDArray[np.float64]:
-    red, blue = (0.2126, 0.0722) if wide else (0.299, 0.114)
+def _matrix_of(
+    weights: tuple[float, float], luma_gain: float, luma_zero: float
+) -> NDArray[np.float64]:
+    red, blue = weights
     green = 1 - red - blue
     chroma_gain = 1.0 if luma_zero == 0 else 255 / 224
     to_rgb = np.array(

@@ -41,6 +41,7 @@ _MISSING_S: Final = 0.5
 """A file that lacks more than 5 % and more than half a second of its stated length is truncated."""
 _SAME_SHAPE: Final = 0.02
 _MOST_THREADS: Final = 4
+_ONE_THREAD_PIXELS: Final = 1920 * 1088
 """Of the decoder; each holds frames of its own, and a 4K frame is large."""
 
 
@@ -189,7 +190,7 @@ class Recording:
 def open_recording(path: Path) -> Recording:
     """Open a video file.
 
-    Of several videos in it the one that players show by default is read, else the largest.
+    Of several videos in it the one that players show by default is read, else the first.
 
     Parameters
     ----------
@@ -224,7 +225,8 @@ def _recording(path: Path, file: VideoFile) -> Recording:
         )
     decoder.options = {**decoder.options, "max_pixels": str(LARGEST_PICTURE)}
     decoder.thread_type = "AUTO"
-    decoder.thread_count = _threads()
+    # Threads cost up to a fifth more; they pay where one alone would be the slowest step.
+    decoder.thread_count = _threads() if width * height > _ONE_THREAD_PIXELS else 1
     rate = float(stream.average_rate or 0)
     return Recording(
         path=path,
@@ -251,13 +253,7 @@ def _main_stream(container: Any) -> Any:
             "its kind of video compression is unknown here, or the video is locked; convert it "
             "with a video program"
         )
-    return max(
-        readable,
-        key=lambda stream: (
-            bool(stream.disposition & kinds.default),
-            stream.codec_context.width * stream.codec_context.height,
-        ),
-    )
+    return max(readable, key=lambda stream: bool(stream.disposition & kinds.default))
 
 
 def _stated_length(container: Any, stream: Any) -> float | None:

@@ -155,7 +155,7 @@ def prepare_crop(crop: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArr
     if picture.shape[:2] != (size, size):
         picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
     if picture.ndim == 2:
-        picture = np.repeat(picture[:, :, None], 3, axis=2)
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
     elif preprocessing.channel_order == "BGR":
         picture = picture[:, :, ::-1]
     return np.ascontiguousarray(picture, np.uint8)

@@ -1,8 +1,8 @@
 """Make a picture smaller without false detail, at the cost of a copy rather than of a network.
 
-Area averaging by any factor costs OpenCV ten times what halving does. So a picture is halved, each
-pixel the mean of four, while it is at least twice too large, and the rest, less than a factor of
-two, is bilinear.
+Area averaging by any factor costs OpenCV ten times what halving does. So each side of a picture is
+halved, two pixels becoming their mean, while it is at least twice too long, and the rest, less than
+a factor of two, is bilinear.
 """
 
 from typing import Any
@@ -29,13 +29,13 @@ def reduced(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
     import cv2
 
     out: Any = picture
-    while out.shape[1] >= 2 * width and out.shape[0] >= 2 * height:
-        half_height, half_width = out.shape[0] // 2, out.shape[1] // 2
-        even = out[: 2 * half_height, : 2 * half_width]
-        out = cv2.resize(even, (half_width, half_height), interpolation=cv2.INTER_AREA)
-    if out.shape[1] >= 2 * width or out.shape[0] >= 2 * height:
-        # Only one side is far too large: a strange crop, which may cost more.
-        out = cv2.resize(out, (width, height), interpolation=cv2.INTER_AREA)
-    elif out.shape[:2] != (height, width):
+    while True:
+        down, across = 1 + (out.shape[0] >= 2 * height), 1 + (out.shape[1] >= 2 * width)
+        if down == across == 1:
+            break
+        size = (out.shape[1] // across, out.shape[0] // down)
+        even = out[: down * size[1], : across * size[0]]
+        out = cv2.resize(even, size, interpolation=cv2.INTER_AREA)
+    if out.shape[:2] != (height, width):
         out = cv2.resize(out, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(out, np.uint8)

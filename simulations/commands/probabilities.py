@@ -23,7 +23,7 @@ def probabilities_command(
     ] = 12,
     fitted: Annotated[
         int, typer.Option(min=2, help="Surrogate populations for the fit, with --store.")
-    ] = 20,
+    ] = 16,
     out: Annotated[
         Path | None,
         typer.Option(help="File for the figures of the check (.json).", show_default=False),
@@ -35,7 +35,7 @@ def probabilities_command(
     often the 95 % interval holds what a very large study without noise says of a child, and for how
     many children the interval tells anything. Run it with --store after every change of the
     features, the map, the constants or the plan. On two idle cores the check takes about 8 minutes
-    and the fit about 20 more; it needs 2 GB of memory.
+    and the fit about 12 more.
 
     Example: fedaffect-sim probabilities --populations 4
 

@@ -51,7 +51,7 @@ class FitProtocol:
     epsilons: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     participants: tuple[int, ...] = (44, 88, 264, 968)
     combinations: tuple[tuple[AttributeGroup, ...], ...] = all_combinations()
-    populations: int = 30
+    populations: int = 16
     studies: int = 4
     seed: int = FIT_SEED
     reference: int = REFERENCE

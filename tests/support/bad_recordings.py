@@ -143,17 +143,20 @@ _READABLE: Final[dict[str, tuple[str, Make]]] = {
         video(container={"movflags": "frag_keyframe+empty_moov"}, options={"g": "6"}),
     ),
     "call": ("call.webm", video(codec="libvpx", container={"live": "1"})),
-    "longer-sound": (
-        "sound and video.mkv",
-        partial(make.streams, videos=[[face()] * COUNT], sound_s=3),
-    ),
+    **{
+        f"longer-sound-{suffix}": (
+            f"sound and video.{suffix}",
+            partial(make.streams, videos=[[face()] * COUNT], sound_s=3),
+        )
+        for suffix in ("mp4", "mkv", "flv")
+    },
     "cover": (
         "cover.mp4",
         partial(make.streams, videos=[[wall(800, 600)], [face()] * COUNT], cover=True),
     ),
     "two-videos": (
         "two.mov",
-        partial(make.streams, videos=[[wall(64, 48)] * COUNT, [face()] * COUNT]),
+        partial(make.streams, videos=[[wall(640, 480)] * COUNT, [face()] * COUNT]),
     ),
     "smaller": ("smaller.mts", joined([face()] * 6, [face(160, 120, 0.45)] * 6, 0.25)),
 }

