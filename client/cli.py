@@ -9,6 +9,7 @@ from client.feature_commands import features_command
 from client.ledger_commands import ledger_app, withdraw_command
 from client.look_commands import show_command
 from client.manifest_commands import import_command
+from client.predict_commands import predict_command
 from client.quality_commands import quality_command
 from client.study_commands import (
     approve_command,
@@ -33,6 +34,7 @@ app.command("extract")(extract_command)
 app.command("quality")(quality_command)
 app.command("show")(show_command)
 app.command("features")(features_command)
+app.command("predict")(predict_command)
 app.command("init")(init_command)
 app.command("mask-key")(mask_key_command)
 app.command("approve")(approve_command)

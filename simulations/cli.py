@@ -13,6 +13,7 @@ from simulations.commands.bench_sharpness import sharpness_command
 from simulations.commands.cohort import calibrate_command, cohort_command
 from simulations.commands.compare import compare_command
 from simulations.commands.constants import constants_command
+from simulations.commands.probabilities import probabilities_command
 from simulations.commands.reproduce import reproduce_command
 from simulations.commands.sites import sites_command
 from simulations.commands.table import heart_command, table_command
@@ -36,6 +37,7 @@ app.command("sites")(sites_command)
 app.command("constants")(constants_command)
 app.command("tune-baseline")(tune_baseline_command)
 app.command("audit")(audit_command)
+app.command("probabilities")(probabilities_command)
 app.add_typer(bench, name="bench")
 bench.command("engine")(engine_command)
 bench.command("secure-sum")(secure_sum_command)

@@ -151,6 +151,19 @@ def test_the_child_is_found_by_the_whole_picture_even_where_the_near_look_fails(
     np.testing.assert_allclose([face.x for face in found], expected, atol=8)
 
 
+def test_a_face_too_small_for_the_whole_picture_is_followed_by_near_looks():
+    class Shortsighted(Squares):
+        def detect(self, picture):
+            return [face for face in super().detect(picture) if face.width >= 20]
+
+    # The child moves back from the tablet; in the whole picture, at half size, 15 pixels are left.
+    boxes = [(200 + i // 2, 150 + i // 2, 60 - i // 2, 80 - i // 2) for i in range(60)]
+    items = track(shown([canvas(box) for box in boxes]), Shortsighted())
+    widths = [item.face.width for item in items]
+    np.testing.assert_allclose(widths, [box[2] for box in boxes], atol=5)
+    assert items[-12].faces_seen != 0
+
+
 def test_every_frame_is_looked_at_when_asked():
     detector = Squares()
     items = track(
