@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -107,6 +107,8 @@ def extract_command(
     except (Stopped, KeyboardInterrupt) as stop:
         stderr.print("Stopped. Run the same command again to go on")
         raise typer.Exit(stop.exit_code if isinstance(stop, Stopped) else 130) from None
+    if site is not None:
+        outcomes = _drop_withdrawn(site, outcomes)
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     done = len(outcomes) - failed
     if as_json:
@@ -137,6 +139,27 @@ def _extract(
         for outcome in outcomes:
             view.end(outcome)
         return outcomes + extract_all(there, out, recipe, jobs=jobs, view=view, check=request.check)
+
+
+def _drop_withdrawn(site: Path, outcomes: "list[Outcome]") -> "list[Outcome]":
+    """Delete what was read of children who withdrew, or lost their consent, while this ran."""
+    from client.site_folder import SiteFolder
+    from client.site_participants import read_site_participants
+    from client.site_traces import delete_traces
+
+    folder = SiteFolder(site)
+    usable = {row.participant for row in read_site_participants(folder).usable}
+    kept = []
+    for outcome in outcomes:
+        if outcome.participant not in usable and outcome.status in ("extracted", "no face"):
+            delete_traces(folder, outcome.participant)
+            text = "may not be used any more; what was read of it was deleted"
+            dropped = replace(outcome, status="failed", text=text)
+            kept.append(dropped)
+            stderr.print(f"{outcome.participant} {text}", markup=False, soft_wrap=True)
+        else:
+            kept.append(outcome)
+    return kept
 
 
 def _to_extract(

@@ -90,19 +90,24 @@ def _features_of_site(site: Path, *, with_unusable: bool) -> None:
     from client.feature_building import build_features, with_diagnoses
     from client.quality.limits import load_quality_limits
     from client.quality.selection import unusable_recordings
+    from client.recordings_check import of_another_recording
     from client.site_folder import SiteFolder
     from client.site_participants import read_site_participants
     from shared.features import write_features
 
     folder = SiteFolder(site)
-    people = read_site_participants(folder).usable
-    may_be_used = frozenset(person.participant for person in people)
+    listed = read_site_participants(folder)
+    people = listed.usable
+    wrong = of_another_recording(folder, listed)
+    for name, reason in wrong.items():
+        _print(f"{name}: left out, {reason}")
+    may_be_used = frozenset(person.participant for person in people) - wrong.keys()
     poor: dict[str, tuple[str, ...]] = {}
     if not with_unusable:
         poor = unusable_recordings(folder.attributes, may_be_used, load_quality_limits(site))
     for name, reasons in poor.items():
         _print(f"{name}: left out, the recording is unusable: {'; '.join(reasons)}")
-    if poor and not any(
+    if (poor or wrong) and not any(
         (folder.attributes / f"{name}.parquet").exists() for name in may_be_used - poor.keys()
     ):
         raise InputError(
@@ -114,6 +119,7 @@ def _features_of_site(site: Path, *, with_unusable: bool) -> None:
     write_features(folder.features, table)
     _name_empty_rows(built, table)
     note = f", {len(poor)} unusable left out" if poor else ""
+    note += f", {len(wrong)} of another recording left out" if wrong else ""
     missing = len(may_be_used) - len(poor) - len(table)
     if missing:
         note += f", {missing} of {len(may_be_used)} usable children have no attributes yet"

@@ -114,22 +114,21 @@ def _recipe(
 def _extracted(
     video: Path, folder: "SiteFolder | None", recipe: "ExtractorRecipe"
 ) -> "AttributeSeries":
-    """Read the recording; its name without the ending is the child's."""
+    """Read the recording of a child of the clinic's table, or of one named by the file."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from client.prediction.site_checks import refuse_withdrawn
+    from client.prediction.site_checks import participant_of
 
     if not video.is_file():
         raise InputError(f"there is no recording {video}")
-    if folder is not None:
-        refuse_withdrawn(folder, video.stem)
+    participant = video.stem if folder is None else participant_of(folder, video)
     extractor = recipe.open()
     columns = (TextColumn("reading the recording"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as bar:
         task = bar.add_task("", total=None)
         return extractor.extract(
             video,
-            video.stem,
+            participant,
             report=lambda state: bar.update(task, completed=state.done_s, total=state.total_s),
         ).series
 

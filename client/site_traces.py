@@ -5,14 +5,25 @@ must be deleted is for the clinic's rules to say. So they are named, and deleted
 recording itself is never touched.
 """
 
+import contextlib
+import html
+import re
 import shutil
 from pathlib import Path
+from typing import Final
+
+import numpy as np
 
 from client.extraction.outcome import partial_folder
 from client.look.kept import kept_looks
 from client.site_folder import SiteFolder
+from shared.errors import InputError
+from shared.features import read_features, write_features
 
-__all__ = ["delete_traces", "participants_with_traces", "traces_of"]
+__all__ = ["QUALITY_PAGE", "delete_traces", "participants_with_traces", "traces_of"]
+
+
+QUALITY_PAGE: Final = "quality.html"
 
 
 def traces_of(folder: SiteFolder, participant: str) -> list[Path]:
@@ -22,7 +33,9 @@ def traces_of(folder: SiteFolder, participant: str) -> list[Path]:
     attributes = folder.attributes / f"{participant}.parquet"
     unfinished = partial_folder(folder.attributes, participant)
     found = [path for path in (attributes, unfinished) if path.exists()]
-    return found + kept_looks(folder, participant)
+    leftover = re.compile(rf"\.{re.escape(participant)}\.parquet\.[^.]+\.part")
+    found += [file for file in _inside(folder.attributes) if leftover.fullmatch(file.name)]
+    return found + kept_looks(folder, participant) + _tables_with(folder, participant)
 
 
 def participants_with_traces(folder: SiteFolder) -> set[str]:
@@ -38,14 +51,40 @@ def participants_with_traces(folder: SiteFolder) -> set[str]:
 
 
 def delete_traces(folder: SiteFolder, participant: str) -> list[Path]:
-    """Delete them, and tell what was deleted."""
+    """Delete them, and tell what was deleted: of the feature table only the child's row."""
     found = traces_of(folder, participant)
     for path in found:
-        if path.is_dir():
+        if path == folder.features:
+            _delete_row(path, participant)
+        elif path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
     return found
+
+
+def _tables_with(folder: SiteFolder, participant: str) -> list[Path]:
+    """The feature table if the child is in it, and the page of all recordings, if there is one."""
+    found = []
+    if folder.features.is_file():
+        with contextlib.suppress(InputError):
+            if participant in read_features(folder.features).participants:
+                found.append(folder.features)
+    page = folder.root / QUALITY_PAGE
+    if page.is_file() and (
+        found or html.escape(participant) in page.read_text(encoding="utf-8", errors="replace")
+    ):
+        found.append(page)
+    return found
+
+
+def _delete_row(path: Path, participant: str) -> None:
+    table = read_features(path)
+    kept = np.array([name != participant for name in table.participants], bool)
+    if kept.any():
+        write_features(path, table.select(kept))
+    else:
+        path.unlink()
 
 
 def _inside(folder: Path) -> list[Path]:

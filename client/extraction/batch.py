@@ -77,6 +77,13 @@ def find_recordings(paths: Sequence[Path]) -> list[Path]:
             for file in path.rglob("*")
             if file.suffix.lower() in VIDEO_SUFFIXES and not file.name.startswith(".")
         )
+        root = path.resolve()
+        for file in inside:
+            if not file.resolve().is_relative_to(root):
+                raise InputError(
+                    f"{file} is a link that leads out of the folder; take it away, or name the "
+                    "file it leads to"
+                )
         if not inside:
             known = " ".join(sorted(VIDEO_SUFFIXES))
             raise InputError(f"{path}: no recording in this folder (looked for {known})")

@@ -6,9 +6,11 @@ with the recording.
 """
 
 import json
+import os
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -110,6 +112,14 @@ class Extractor:
             "parameters": json.dumps(parameters, sort_keys=True),
         }
 
+    def _computed_with(self) -> dict[str, str]:
+        """What may change a number in its last digits; all parts of a series agree in it."""
+        found = {"backend": self.reader.backend}
+        for program in ("av", "numpy", "opencv-python-headless", "openvino", "torch"):
+            with suppress(PackageNotFoundError):
+                found[program] = version(program)
+        return {"computed_with": json.dumps(found, sort_keys=True)}
+
     def extract(
         self,
         video: Path,
@@ -129,8 +139,9 @@ class Extractor:
             Called after every frame with the progress.
         partial : Path, optional
             Folder in which finished stretches are kept; those of an interrupted run are found
-            there again. The result is the same, bit for bit. The caller removes it once the
-            result is stored; it is removed here when the recording itself turns out faulty.
+            there again, if this program computes as that one did. The result is the same, bit for
+            bit. The caller removes it once the result is stored; it is removed here when the
+            recording itself turns out faulty.
 
         Returns
         -------
@@ -146,7 +157,9 @@ class Extractor:
         before = _identity(video)
         digest = sha256_of(video) if before else ""
         provenance = self.provenance(digest)
-        kept = FinishedStretches(partial, participant, provenance) if partial else None
+        kept = None
+        if partial:
+            kept = FinishedStretches(partial, participant, provenance | self._computed_with())
         try:
             with open_recording(video) as recording, Rows(self.reader) as rows:
                 stretches = kept.load() if kept else []
@@ -162,7 +175,8 @@ class Extractor:
                     resumed_ticks / FRAME_RATE_HZ,
                 )
         except InputError:
-            if kept:
+            if kept and before and os.access(video, os.R_OK) and _identity(video) == before:
+                # The recording itself is faulty. If its disk is only away, the work is kept.
                 kept.remove()
             raise
 

@@ -13,6 +13,7 @@ same on every system.
 """
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import pickle
@@ -279,6 +280,7 @@ def _serve(service: Service, connection: Connection) -> None:
     """What a worker process does, from its start to its end."""
     # When to stop is for the program to say that started it, which then kills this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _keep_memory_from_disk()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         handle = service.open()
@@ -295,6 +297,19 @@ def _serve(service: Service, connection: Connection) -> None:
             connection.send(("done", result))
     except (EOFError, BrokenPipeError, ConnectionError):
         return
+
+
+def _keep_memory_from_disk() -> None:
+    """No core dump when a decoder crashes: the memory holds pictures."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        # Dumps that are piped to a program do not heed the limit. PR_SET_DUMPABLE is 4, prctl(2).
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
 
 
 def _end_with_parent() -> None:

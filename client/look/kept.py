@@ -18,14 +18,19 @@ def look_path(folder: SiteFolder, participant: str, words: str, suffix: str) -> 
 
 
 def kept_looks(folder: SiteFolder, participant: str) -> list[Path]:
-    """The pictures and clips that were made of a child and are still there."""
+    """The pictures and clips of a child that are still there, also unfinished ones."""
     if not folder.looks.is_dir():
         return []
-    return sorted(
-        file
-        for file in folder.looks.iterdir()
-        if file.suffix in (".png", ".mp4") and file.stem.rpartition("-")[0] == participant
-    )
+    return sorted(file for file in folder.looks.iterdir() if _participant_of(file) == participant)
+
+
+def _participant_of(file: Path) -> str | None:
+    name = file.name
+    if name.startswith(".") and name.endswith(".part"):
+        # As shared/files.py names a temporary file: .NAME.xxxxxxxx.part
+        name = name[1:].removesuffix(".part").rpartition(".")[0]
+    stem, dot, suffix = name.rpartition(".")
+    return stem.rpartition("-")[0] if dot and suffix in ("png", "mp4") else None
 
 
 def time_in_name(seconds: float) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from client.site_folder import FrozenParticipants, SiteFolder
+from client.site_participants import read_site_participants
 from shared.attributes import AttributeSeries, read_attributes
 from shared.errors import InputError, PrivacyError
 from shared.model_file import ModelFile
 
-__all__ = ["WEIGHTS_UNCHECKED", "refuse_withdrawn", "site_warnings"]
+__all__ = ["WEIGHTS_UNCHECKED", "participant_of", "refuse_withdrawn", "site_warnings"]
 
 WEIGHTS_UNCHECKED: Final = (
     "It could not be checked that this recording was read with the same network as the study's "
@@ -38,6 +39,36 @@ def refuse_withdrawn(folder: SiteFolder, participant: str) -> None:
             raise PrivacyError(
                 f"{participant} has withdrawn; the recordings of children who withdrew are not read"
             )
+
+
+def participant_of(folder: SiteFolder, video: Path) -> str:
+    """Whose recording it is: by the clinic's table, or else by its file name.
+
+    Raises
+    ------
+    PrivacyError
+        When it is the recording of a child who withdrew, did not consent, or did not finish.
+    """
+    if folder.participants.exists():
+        people = read_site_participants(folder)
+        usable = {row.participant for row in people.usable}
+        for row in people.rows:
+            if row.video and _same_file(people.recordings / row.video, video):
+                if row.participant not in usable:
+                    raise PrivacyError(
+                        f"this is the recording of {row.participant}, who did not consent, did not "
+                        "finish, or withdrew; it is not read"
+                    )
+                return row.participant
+    refuse_withdrawn(folder, video.stem)
+    return video.stem
+
+
+def _same_file(listed: Path, video: Path) -> bool:
+    try:
+        return listed.samefile(video)
+    except OSError:
+        return False
 
 
 def site_warnings(folder: SiteFolder, model_file: ModelFile, series: AttributeSeries) -> list[str]:

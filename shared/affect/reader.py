@@ -72,6 +72,7 @@ class AffectReader:
         self.precision = precision
         self._temperature = stored.temperature
         self._run = backend or choose_backend(stored, precision=precision)
+        self.backend = getattr(self._run, "__module__", type(self._run).__module__)
 
     @classmethod
     def from_file(

@@ -1,5 +1,6 @@
 """``features --site``: unusable recordings stay out of a study unless somebody wants them in."""
 
+import hashlib
 import sys
 import warnings
 
@@ -41,6 +42,8 @@ def site(tmp_path):
     people = [
         ParticipantRow(f"P{n}", bool(n % 2), n != 4, True, f"{n}.mp4") for n in (1, 2, 3, 4, 5)
     ]
+    for n in (1, 2, 3, 4, 5):
+        (tmp_path / f"{n}.mp4").write_text(f"P{n}")
     store_site_participants(folder, people, tmp_path)
     attribute_file(folder, "P1")
     attribute_file(folder, "P2", brightness=12.0)
@@ -67,7 +70,10 @@ def attribute_file(folder, participant, *, brightness=120.0, seen=1.0, seconds=4
         face_confidence=found.astype(np.float32),
         box=box,
         values=values,
-        provenance={**PROVENANCE, "video_sha256": participant},
+        provenance={
+            **PROVENANCE,
+            "video_sha256": hashlib.sha256(participant.encode()).hexdigest(),
+        },
         pictures=PictureMeasures(measured * brightness, measured * 200, found.astype(np.int16)),
     )
     write_attributes(folder.attributes / f"{participant}.parquet", series)
@@ -139,3 +145,22 @@ def test_help_names_the_exit_codes(run):
     assert (
         "Exit codes: 0 the table was written, and whoever is not in it was named; 2 noth" in words
     )
+
+
+def test_attributes_of_another_recording_are_not_used(run, site, tmp_path):
+    # P1's and P2's recordings stood the wrong way round in the spreadsheet.
+    (tmp_path / "1.mp4").write_text("P2")
+    (tmp_path / "2.mp4").write_text("P1")
+    code, printed, _ = run("--site", site.root, "--with-unusable")
+    assert code == 0
+    assert "P1: left out, its attributes were read from another recording" in printed
+    assert "2 of another recording left out" in printed
+    assert read_features(site.features).participants == ("P3",)
+
+
+def test_attributes_that_cannot_be_compared_are_not_used(run, site, tmp_path):
+    (tmp_path / "3.mp4").unlink()
+    code, printed, _ = run("--site", site.root, "--with-unusable")
+    assert code == 0
+    assert "P3: left out, its recording cannot be compared" in printed
+    assert read_features(site.features).participants == ("P1", "P2")

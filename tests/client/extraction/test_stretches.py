@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_with_and_without_a_folder_the_result_is_the_same(video, extractor, tmp_
 
 
 @pytest.mark.usefixtures("short_stretches")
-@pytest.mark.parametrize("changed", ["software", "settings", "participant", "video"])
+@pytest.mark.parametrize("changed", ["software", "settings", "participant", "video", "backend"])
 def test_stretches_of_another_extraction_are_thrown_away(
     video, extractor, tmp_path, write_video, scene, changed
 ):
@@ -98,6 +99,10 @@ def test_stretches_of_another_extraction_are_thrown_away(
         extractor = dataclasses.replace(extractor, settings=TrackingSettings(detect_every=3))
     elif changed == "participant":
         name = "P02"
+    elif changed == "backend":
+        other = copy.copy(extractor.reader)
+        other.backend = "another"
+        extractor = dataclasses.replace(extractor, reader=other)
     else:
         video = write_video(tmp_path / "other.mp4", [scene()] * 30)
     again = extractor.extract(video, name, partial=partial)
@@ -142,7 +147,20 @@ def test_a_recording_that_changes_meanwhile_is_refused(extractor, tmp_path, writ
 
     with pytest.raises(InputError, match="changed while it was read"):
         extractor.extract(path, "P01", report=touch, partial=tmp_path / "partial")
-    assert not (tmp_path / "partial").exists()
+
+
+@pytest.mark.usefixtures("short_stretches")
+def test_work_is_kept_while_the_recording_s_disk_is_away(video, extractor, tmp_path):
+    partial = tmp_path / "partial"
+    with pytest.raises(Killed):
+        extractor.extract(video, "P01", partial=partial, report=killed_after(70))
+    away = video.rename(video.with_suffix(".away"))
+    try:
+        with pytest.raises(InputError):
+            extractor.extract(video, "P01", partial=partial)
+    finally:
+        away.rename(video)
+    assert extractor.extract(video, "P01", partial=partial).resumed_s > 1
 
 
 def test_nothing_can_be_joined_too():
@@ -158,6 +176,7 @@ def test_removing_what_is_not_there_is_no_error(tmp_path):
 def test_the_reader_s_error_is_not_lost(video, detector, reader):
     class Broken:
         preprocessing, sha256, precision = reader.preprocessing, reader.sha256, "f32"
+        backend = "none"
 
         def read(self, crops):
             raise ValueError("network broke")

@@ -14,7 +14,10 @@ def test_files_are_told_apart_whatever_a_child_is_called(tmp_path):
             look_path(folder, name, words, suffix).touch()
     (folder.looks / ".P1-sheet.png.x.part").touch()
     for name in names:
+        # What a killed run left is hidden, and shows the child too.
+        left = [".P1-sheet.png.x.part"] if name == "P1" else []
         assert [path.name for path in kept_looks(folder, name)] == [
+            *left,
             f"{name}-clip_0m01s_0m02s_anonymised.mp4",
             f"{name}-sheet.png",
         ]
