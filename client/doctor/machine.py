@@ -88,10 +88,10 @@ def usable_cores() -> int:
 def _processor_name() -> str:
     import platform
 
-    from shared.affect.openvino_import import import_openvino
+    from shared.affect.openvino_import import openvino_core
 
     try:
-        name = str(import_openvino().Core().get_property("CPU", "FULL_DEVICE_NAME"))
+        name = str(openvino_core().get_property("CPU", "FULL_DEVICE_NAME"))
     except Exception:
         # Without OpenVINO, or with a broken one, the short name has to do.
         name = platform.processor() or platform.machine()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.affect.backends import PRECISIONS
-from shared.affect.openvino_import import import_openvino
+from shared.affect.openvino_import import import_openvino, openvino_core
 from shared.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def openvino_backend(
     from shared.affect.openvino_graph import build_model
 
     size = stored.preprocessing.size
-    compiled = ov.Core().compile_model(
+    compiled = openvino_core().compile_model(
         _taking_bytes(build_model(stored.network, batch=batch, size=size)),
         "CPU",
         {

@@ -1,4 +1,4 @@
-"""Import OpenVINO without the report it sends.
+"""OpenVINO without the report it sends, and one runtime of it a process.
 
 ``import openvino`` alone tells Google Analytics about it and leaves a client number in the home
 folder (package ``openvino-telemetry``, a dependency of OpenVINO). Where that package cannot be
@@ -6,9 +6,10 @@ imported OpenVINO takes a stand-in of its own that does nothing.
 """
 
 import sys
+from functools import cache
 from typing import Any
 
-__all__ = ["import_openvino"]
+__all__ = ["import_openvino", "openvino_core"]
 
 
 def import_openvino() -> Any:
@@ -24,3 +25,14 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+@cache
+def openvino_core() -> Any:
+    """The one ``openvino.Core`` of this process, kept until it ends.
+
+    Each core's CPU plugin gives the thread a stack for signals of its own and puts the former one
+    back when it goes. Of two that go in the order they came, the second puts back the stack that
+    the first has freed, and the next Ctrl-C crashes the process (OpenVINO 2026.4).
+    """
+    return import_openvino().Core()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from shared.affect.openvino_backend import has_native_bf16, openvino_backend
 from shared.affect.openvino_graph import build_model
-from shared.affect.openvino_import import import_openvino
+from shared.affect.openvino_import import openvino_core
 from shared.affect.weights import StoredNetwork
 
 __all__ = ["AffectTiming", "time_affect"]
@@ -143,7 +143,7 @@ def _unchanged(
         "INFERENCE_PRECISION_HINT": "f32",
         "ENABLE_CPU_PINNING": False,
     }
-    request = import_openvino().Core().compile_model(model, "CPU", options).create_infer_request()
+    request = openvino_core().compile_model(model, "CPU", options).create_infer_request()
 
     def run() -> object:
         return [request.infer([picture[None]])[0].copy() for picture in pictures]

@@ -1,4 +1,3 @@
-import os
 import signal
 import threading
 
@@ -12,7 +11,7 @@ def test_a_signal_is_noted_and_stops_where_the_work_looks(number, code):
     before = signal.getsignal(number)
     with stop_requests() as request:
         request.check()
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         with pytest.raises(Stopped) as stopped:
             request.check()
     assert stopped.value.exit_code == code
@@ -20,8 +19,8 @@ def test_a_signal_is_noted_and_stops_where_the_work_looks(number, code):
 
 
 def ctrl_c_twice():
-    os.kill(os.getpid(), signal.SIGINT)
-    os.kill(os.getpid(), signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_asked_twice_it_does_not_wait():
@@ -33,7 +32,7 @@ def test_a_signal_that_was_ignored_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with stop_requests() as request:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             request.check()
     finally:
         signal.signal(signal.SIGINT, before)

@@ -2,7 +2,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from shared.affect.backends import torch_backend
 from shared.affect.network import UNITS, AffectNetwork
 from shared.affect.openvino_backend import has_native_bf16, openvino_backend
 from shared.affect.openvino_graph import build_model
-from shared.affect.openvino_import import import_openvino
+from shared.affect.openvino_import import openvino_core
 from shared.affect.reader import AffectReader
 from shared.affect.weights import Preprocessing, StoredNetwork, load_weights
 from shared.errors import InputError
@@ -72,12 +71,11 @@ def test_the_shipped_weights_read_alike_with_both():
 
 
 def test_the_comparison_graph_computes_the_same(small):
-    ov = import_openvino()
     model = build_model(small.network, batch=-1, size=32, rewrite=False)
     crops = pictures(3, 32)
     options = {"INFERENCE_PRECISION_HINT": "f32"}
     floats = crops.transpose(0, 3, 1, 2).astype(np.float32) / 255
-    result = ov.Core().compile_model(model, "CPU", options)([floats])[0]
+    result = openvino_core().compile_model(model, "CPU", options)([floats])[0]
     np.testing.assert_allclose(result, torch_backend(small)(crops), rtol=0, atol=1e-5)
 
 
@@ -161,19 +159,15 @@ def test_native_bf16_follows_the_instructions(monkeypatch, capabilities, native)
 
 def test_bf16_is_used_only_when_asked(small, monkeypatch):
     asked = []
-    real = import_openvino()
 
     class Core:
         def compile_model(self, model, device, options):
             asked.append((device, options))
-            return real.Core().compile_model(
+            return openvino_core().compile_model(
                 model, device, {**options, "INFERENCE_PRECISION_HINT": "f32"}
             )
 
-    recorder = SimpleNamespace(
-        Core=Core, AsyncInferQueue=real.AsyncInferQueue, Type=real.Type, Layout=real.Layout
-    )
-    monkeypatch.setattr(module, "import_openvino", lambda: recorder)
+    monkeypatch.setattr(module, "openvino_core", Core)
     monkeypatch.setattr(module, "has_native_bf16", lambda: True)
     openvino_backend(small, threads=2)
     openvino_backend(small, precision="bf16")
@@ -181,6 +175,31 @@ def test_bf16_is_used_only_when_asked(small, monkeypatch):
     assert [o["INFERENCE_PRECISION_HINT"] for _, o in asked] == ["f32", "bf16"]
     assert [(o["NUM_STREAMS"], o["INFERENCE_NUM_THREADS"]) for _, o in asked] == [(2, 2), (1, 1)]
     assert not any("CACHE_DIR" in options for _, options in asked)
+
+
+CTRL_C = """
+import gc, signal
+from shared.affect.network import AffectNetwork
+from shared.affect.openvino_backend import openvino_backend
+from shared.affect.weights import Preprocessing, StoredNetwork
+
+stored = StoredNetwork(AffectNetwork().eval(), Preprocessing(size=32), 1.0, {}, "")
+first, second = openvino_backend(stored), openvino_backend(stored)
+for name in ("first", "second"):
+    del globals()[name]
+    gc.collect()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_ctrl_c_is_taken_after_back_ends_came_and_went():
+    done = subprocess.run(
+        [sys.executable, "-c", CTRL_C], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "stopped"), done.stderr
 
 
 OFFLINE = """
