@@ -175,8 +175,9 @@ class Extractor:
                     resumed_ticks / FRAME_RATE_HZ,
                 )
         except InputError:
-            if kept and before and os.access(video, os.R_OK) and _identity(video) == before:
-                # The recording itself is faulty. If its disk is only away, the work is kept.
+            if kept and before and os.access(video, os.R_OK) and _identity(video):
+                # The recording itself is faulty, or another now. If its disk is only away, the
+                # work is kept.
                 kept.remove()
             raise
 

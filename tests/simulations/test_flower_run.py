@@ -1,6 +1,5 @@
 """The documented Flower path, for real: `fedaffect-sim sites`, then `flwr run .`."""
 
-import json
 import os
 import shutil
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.model_file import read_model_file
 from shared.offline import OFFLINE_ENVIRONMENT
 from shared.study import load_study
 
@@ -93,8 +93,8 @@ def test_flwr_run_trains_the_surrogate_clinics(flower, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     (written,) = sites.glob("model-*.json")
-    model = json.loads(written.read_text())
-    study = load_study(sites / "study.toml")
-    assert model["study"] == study.digest
-    assert len(model["direction"]) == 78
-    assert model["epsilon"] == study.epsilon
+    released = read_model_file(written)
+    assert released.study == load_study(sites / "study.toml")
+    assert released.model.study == released.study.digest
+    assert len(released.model.direction) == 78
+    assert released.model.epsilon == released.study.epsilon
