@@ -13,6 +13,7 @@ from client.quality.sparkline import curve, strip
 from client.quality.verdict import clock
 from shared.channels import ATTRIBUTE_GROUPS, CHANNELS, GROUP_CHANNELS, channel_title
 from shared.files import write_atomic
+from shared.report.environment import page_environment
 
 __all__ = ["NOT_MEASURED", "in_cells", "render_page", "write_page"]
 
@@ -75,17 +76,7 @@ def render_page(report: QualityReport, *, now: datetime) -> str:
     now : datetime
         Printed on the page.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=PackageLoader("client.quality"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["drawn"] = Markup
+    environment = page_environment("client.quality")
     environment.filters["clock"] = clock
     cards = [_card(index, recording) for index, recording in enumerate(report.recordings, start=1)]
     return environment.get_template("page.html").render(

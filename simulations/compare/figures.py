@@ -8,11 +8,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from shared.report.svg import PANEL_WIDTH, plot_area, to_inline_svg
 from simulations.compare.constants import Quality
 from simulations.compare.mechanisms import DEFAULT
 from simulations.compare.results import POOLED, Comparison, Row
 from simulations.compare.wording import QUALITY_LABELS, label_of
-from simulations.report.svg import PANEL_WIDTH, plot_area, to_inline_svg
 from simulations.report.wording import METRIC_LABELS, count, number
 from simulations.results import Metric
 

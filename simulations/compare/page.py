@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.files import write_atomic
+from shared.report.environment import page_environment
 from simulations.compare import figures
 from simulations.compare.constants import Quality
 from simulations.compare.figures import Plot
@@ -75,22 +76,9 @@ def write_comparison_page(path: Path, comparison: Comparison) -> None:
 
 def render_comparison(comparison: Comparison) -> str:
     """Return the page as HTML5."""
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
     provenance = comparison.provenance
-    environment = Environment(
-        loader=ChoiceLoader(
-            [PackageLoader("simulations.compare"), PackageLoader("simulations.report")]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["drawn"] = Markup
-    environment.filters["bind"] = _bind
-    return environment.get_template("compare.html").render(
+    template = page_environment("simulations.compare").get_template("compare.html")
+    return template.render(
         tiles=_tiles(comparison),
         sentences=_sentences(comparison),
         figures=_figures(comparison),
@@ -103,12 +91,6 @@ def render_comparison(comparison: Comparison) -> str:
         delta=power_of_ten(provenance.delta),
         smallest=min(comparison.participants),
     )
-
-
-def _bind(text: str) -> str:
-    """Keep ``ε = 4`` and ``95 %`` on one line."""
-    space = "\N{NO-BREAK SPACE}"
-    return text.replace(" = ", f"{space}={space}").replace(" %", f"{space}%")
 
 
 def _first(comparison: Comparison) -> tuple[int, Quality]:

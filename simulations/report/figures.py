@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from shared.privacy.accountant import attack_success
-from simulations.report.svg import PANEL_WIDTH, plot_area, to_inline_svg
+from shared.report.svg import PANEL_WIDTH, plot_area, to_inline_svg
 from simulations.report.wording import (
     METRIC_LABELS,
     combination_label,

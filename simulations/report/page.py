@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from shared.files import write_atomic
 from shared.privacy.accountant import attack_success
+from shared.report.environment import page_environment
 from simulations.report import figures, summary
 from simulations.report.figures import FALSE_ACCUSATIONS, Plot
 from simulations.report.wording import (
@@ -86,20 +87,9 @@ def render_report(results: Results) -> str:
     str
         HTML5, UTF-8; readable on a desktop, on a phone and on paper.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
     provenance = results.provenance
-    environment = Environment(
-        loader=PackageLoader("simulations.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["drawn"] = Markup
-    environment.filters["bind"] = _bind
-    return environment.get_template("page.html").render(
+    template = page_environment("simulations.report").get_template("page.html")
+    return template.render(
         title=_title(results),
         subtitle=_subtitle(results),
         surrogate=provenance.data == "surrogate",
@@ -138,12 +128,6 @@ def render_report(results: Results) -> str:
         private=bool(results.epsilons),
         local=any(record.method == "local-dp" for record in results.results),
     )
-
-
-def _bind(text: str) -> str:
-    """Keep ``ε = 4`` and ``95 %`` on one line."""
-    space = "\N{NO-BREAK SPACE}"
-    return text.replace(" = ", f"{space}={space}").replace(" %", f"{space}%")
 
 
 def _reproduces(results: Results) -> bool:

@@ -1,9 +1,20 @@
-"""Names and numbers as a reader sees them, the same on the page and on the terminal."""
+"""Names as a reader of a simulation sees them, the same on the page and on the terminal.
 
-import math
+How numbers are printed, and what all pages have in common, is in :mod:`shared.report.wording`.
+"""
+
 from typing import Final, NamedTuple
 
-from simulations.results import Method, Metric, Provenance, Results
+from shared.report.wording import (
+    combination_label,
+    count,
+    in_prose,
+    join,
+    metric_label,
+    number,
+    power_of_ten,
+)
+from simulations.results import METRICS, Method, Metric, Provenance, Results
 
 __all__ = [
     "METHOD_DEFINITIONS",
@@ -23,14 +34,7 @@ __all__ = [
     "rows_of",
 ]
 
-METRIC_LABELS: Final[dict[Metric, str]] = {
-    "f1": "F1",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "balanced_accuracy": "Balanced accuracy",
-    "auc": "AUC",
-    "accuracy": "Accuracy",
-}
+METRIC_LABELS: Final[dict[Metric, str]] = {metric: metric_label(metric) for metric in METRICS}
 
 METRIC_DEFINITIONS: Final[dict[Metric, str]] = {
     "f1": "2·TP / (2·TP + FP + FN): harmonic mean of precision and sensitivity. It rewards calling "
@@ -58,8 +62,6 @@ METHOD_DEFINITIONS: Final[dict[Method, str]] = {
     "local-dp": "Every clinic runs DP-SGD with full noise of its own, and the models are averaged.",
 }
 
-MINUS: Final = "−"
-
 
 class Row(NamedTuple):
     """One line of a table: a method at one ε, over the study or at one site."""
@@ -69,58 +71,12 @@ class Row(NamedTuple):
     site: str | None
 
 
-def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
-    """A rate without its leading zero, as the field prints it: ``.72``; ``–`` where undefined.
-
-    >>> number(0.7249), number(-0.03), number(1.0), number(None)
-    ('.72', '−.03', '1.00', '–')
-    """
-    if value is None or not math.isfinite(value):
-        return "–"
-    text = f"{abs(value):.{digits}f}"
-    text = text[1:] if text.startswith("0.") else text
-    if float(f"{value:.{digits}f}") < 0:
-        return MINUS + text
-    return "+" + text if sign else text
-
-
-def count(value: float) -> str:
-    """A plain quantity such as ε: ``4``, ``0.5``."""
-    return f"{value:g}"
-
-
-def power_of_ten(value: float) -> str:
-    """A small probability such as δ in one glance: ``10⁻⁵``, ``2·10⁻³``."""
-    exponent = math.floor(math.log10(value) + 1e-9)
-    lead = value / 10**exponent
-    power = "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return power if math.isclose(lead, 1, rel_tol=1e-6) else f"{lead:.3g}·{power}"
-
-
-def join(parts: list[str]) -> str:
-    """``a, b and c``."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
 def repeats(provenance: Provenance, n: int) -> str:
     """``20 surrogate cohorts``, ``1 cohort``, ``20 seeds``."""
     word: str = provenance.repeat
     if word == "cohort" and provenance.data == "surrogate":
         word = "surrogate cohort"
     return f"{n} {word}{'' if n == 1 else 's'}"
-
-
-def combination_label(combination: str) -> str:
-    """``"au+arousal"`` as ``"AU + arousal"``; the name of a table's features capitalised."""
-    parts = ["AU" if part == "au" else part for part in combination.split("+")]
-    text = "all features" if parts == ["features"] else " + ".join(parts)
-    return text[0].upper() + text[1:]
-
-
-def in_prose(combination: str) -> str:
-    """The label of a combination inside a sentence: ``"AU + arousal"``, ``"all features"``."""
-    label = combination_label(combination)
-    return label if label.startswith("AU") else label[0].lower() + label[1:]
 
 
 def method_label(

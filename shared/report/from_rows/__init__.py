@@ -1,0 +1,1 @@
+"""Report of participants whose rows one party holds: a simulation, a cohort, a clinic's own."""

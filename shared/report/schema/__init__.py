@@ -1,0 +1,1 @@
+"""Models of the report document, a part each; :mod:`shared.report.document` has them all."""
