@@ -14,7 +14,7 @@ from client.site import SiteStudy
 from shared.errors import FederationError, PrivacyError
 from shared.learning.newton import moments, newton_sums
 from shared.messages import Answer, Arrays, Kind, Question
-from shared.privacy.confusion import confusion_contribution
+from shared.privacy.evaluation_counts import evaluation_contribution, score_bins
 from shared.privacy.feature_map import unit_scores
 from shared.privacy.grid import is_on_weight_grid
 from shared.privacy.masks import pair_masks
@@ -132,14 +132,17 @@ def _threshold(site: SiteStudy, question: Question) -> _Make:
     return make
 
 
-def _confusion(site: SiteStudy, question: Question) -> _Make:
+def _evaluation(site: SiteStudy, question: Question) -> _Make:
     direction = _weights(question, site.feature_map.dimension)
     (threshold,) = _array(question, "threshold", 1)
+    bins = site.study.evaluation_bins
 
     def make(variance: int) -> NDArray[np.int64]:
-        return confusion_contribution(
-            _scores(site, direction) > threshold,
+        scores, dimension = _scores(site, direction), site.feature_map.dimension
+        return evaluation_contribution(
+            score_bins(scores, threshold, bins, dimension),
             site.labels,
+            bins,
             variance=variance,
             noise=site.noise,
             release=_release(site, question),
@@ -205,12 +208,12 @@ def _local_steps(site: SiteStudy, question: Question) -> Arrays:
 _NOISED: Final[dict[Kind, Callable[[SiteStudy, Question], _Make]]] = {
     "gradient": _gradient,
     "threshold": _threshold,
-    "confusion": _confusion,
+    "evaluation": _evaluation,
 }
 _NOISED_ARRAYS: Final[dict[Kind, set[str]]] = {
     "gradient": {"weights"},
     "threshold": {"weights"},
-    "confusion": {"weights", "threshold"},
+    "evaluation": {"weights", "threshold"},
 }
 _EXACT: Final[dict[str, dict[Kind, Callable[[SiteStudy, Question], Arrays]]]] = {
     "federated": {"moments": _moments, "newton": _newton},

@@ -16,7 +16,6 @@ from client.ledger import Book, ExcludedParticipant, PlannedRelease, StudyOpened
 from client.ledger.budget import refusal
 from client.ledger.history import cost_of_plan
 from client.site_folder import FrozenParticipants, SiteFolder
-from client.version import software
 from shared.errors import BudgetError, InputError, PrivacyError
 from shared.features import read_features
 from shared.files import sync_folder, write_atomic
@@ -27,6 +26,7 @@ from shared.privacy.masks import fingerprint
 from shared.privacy.plan_in_words import plan_in_words
 from shared.privacy.planner import Plan
 from shared.privacy.unit_vectors import AffectMap
+from shared.software import software
 from shared.study import Parent, Study, load_study, study_to_toml
 
 __all__ = ["Approval", "open_studies", "prepare_approval"]

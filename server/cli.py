@@ -3,6 +3,7 @@
 import typer
 
 from server.pretraining.commands import app as cnn
+from server.report_commands import report_command
 from server.study_commands import heads_command, plan_command, successor_command
 from shared.console import run_command
 
@@ -16,6 +17,7 @@ app = typer.Typer(
 app.command("plan")(plan_command)
 app.command("successor")(successor_command)
 app.command("heads")(heads_command)
+app.command("report")(report_command)
 app.add_typer(cnn, name="cnn")
 
 

@@ -1,12 +1,13 @@
 """The coordinator's commands around a study's privacy: what it will cost, and how it goes on."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
     from shared.privacy.feature_map import FeatureMap
+    from shared.privacy.planner import Plan
     from shared.study import Study
 
 __all__ = ["heads_command", "plan_command", "successor_command"]
@@ -26,9 +27,13 @@ def plan_command(
     rounds: Annotated[
         int | None, typer.Option(min=1, max=64, help="Gradient sums, instead of the rule's.")
     ] = None,
-    confusion_counts: Annotated[
-        bool, typer.Option("--confusion-counts", help="Release noised counts of right calls.")
-    ] = False,
+    evaluation_bins: Annotated[
+        int,
+        typer.Option(
+            help="Score bins of noised counts for an evaluation: 2 for right and wrong calls, 4, 6 "
+            "or 8 for calibration too; 0 for none."
+        ),
+    ] = 0,
     json_output: Annotated[bool, typer.Option("--json", help="Print numbers as JSON.")] = False,
 ) -> None:
     """Show what a study would ask, what its epsilon means, and what accuracy it costs.
@@ -66,7 +71,7 @@ def plan_command(
                 "delta": delta,
                 "collusion_margin": collusion_margin,
                 "rounds": rounds,
-                "confusion_counts": confusion_counts,
+                "evaluation_bins": evaluation_bins,
             },
             "such a study is not possible",
         )
@@ -76,7 +81,9 @@ def plan_command(
             {**release._asdict(), "share_sd": chosen.share(release.sigma) ** 0.5 / GRID}
             for release in plan.releases
         ]
-        output.print_json(json.dumps({**asdict(plan), "releases": releases}))
+        affordable = [row._asdict() for row in _evaluations(chosen, plan)]
+        content = {**asdict(plan), "releases": releases, "evaluations": affordable}
+        output.print_json(json.dumps(content))
         return
     output.print(plan_in_words(plan), markup=False, soft_wrap=True)
     table = Table("exchange", "kind", "noise of the sum", "each clinic's share", "of the budget")
@@ -90,6 +97,21 @@ def plan_command(
         )
     output.print(table)
     output.print("Noise is a standard deviation in units of what one participant can change.")
+    table = Table("score bins", "of the budget", "sensitivity, specificity", "share in a bin")
+    for row in _evaluations(chosen, plan):
+        table.add_row(
+            f"{row.bins}{' (asked)' if row.bins == plan.evaluation_bins else ''}",
+            f"{100 * row.share:.1f} %",
+            f"±{row.rate:.2f}",
+            f"±{row.bin_share:.2f}" if row.bins > 2 else "",
+        )
+    output.print("\nWhat an evaluation (evaluation_bins) would take and tell:")
+    output.print(table)
+    output.print(
+        "Half widths of 95 % intervals with noise; without it sensitivity and specificity have "
+        f"±{row.rate_without_noise:.2f}.",
+        soft_wrap=True,
+    )
     by_size = [(size, expected_loss(plan.epsilon, size)) for size in MEASURED_SIZES]
     known = [f"{size}: F1 {max(loss.f1, 0.0):.2f}" for size, loss in by_size if loss is not None]
     if known:
@@ -163,6 +185,32 @@ def heads_command(
     for clinic in agreed.clinics:
         head = journal.head(ledger_owner(agreed, clinic)) or "none"
         output.print(f"{clinic}: {head}", markup=False, soft_wrap=True)
+
+
+class _Evaluation(NamedTuple):
+    bins: int
+    share: float
+    noise_sd: float
+    rate: float
+    rate_without_noise: float
+    bin_share: float
+
+
+def _evaluations(study: "Study", plan: "Plan") -> list[_Evaluation]:
+    """What each choice of score bins would take of the budget, and how precise it would be."""
+    from shared.privacy.evaluation_counts import BIN_CHOICES
+    from shared.privacy.evaluation_precision import expected_precision
+    from shared.privacy.grid import GRID
+    from shared.privacy.planner import evaluation_share
+
+    found = []
+    for bins in BIN_CHOICES:
+        share = evaluation_share(bins, plan.participants, plan.mu)
+        variance = study.share(1 / (plan.mu * share**0.5)) * len(study.clinics)
+        noise_sd = variance**0.5 / GRID
+        expected = expected_precision(bins, plan.participants, noise_sd)
+        found.append(_Evaluation(bins, share, noise_sd, *expected))
+    return found
 
 
 def _study_with_map(path: Path) -> "tuple[Study, FeatureMap]":

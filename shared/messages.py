@@ -38,7 +38,7 @@ __all__ = [
 READY: Final = "query.ready"
 EXCHANGE: Final = "train.exchange"
 
-Kind = Literal["moments", "newton", "gradient", "threshold", "confusion", "local_steps"]
+Kind = Literal["moments", "newton", "gradient", "threshold", "evaluation", "local_steps"]
 Arrays = Mapping[str, NDArray[np.generic]]
 
 

@@ -33,9 +33,10 @@ class PrivateModel:
         The promise; of a successor study, the one it shares with the studies it continues.
     mu : float
         What this study's own releases spent of it.
-    confusion_counts : tuple of float or None
-        Noised counts (see ``shared.privacy.confusion.CELLS``) where the study asked for them:
-        leave-one-out after one round, of the training participants themselves after more.
+    evaluation_counts : tuple of float or None
+        Noised counts by label and score (in the order of
+        :func:`shared.privacy.evaluation_counts.evaluation_contribution`) where the study asked for
+        them: leave-one-out after one round, of the training participants themselves after more.
     """
 
     __pydantic_config__ = _STRICT
@@ -46,7 +47,7 @@ class PrivateModel:
     epsilon: float
     delta: float
     mu: float
-    confusion_counts: tuple[float, ...] | None = None
+    evaluation_counts: tuple[float, ...] | None = None
 
     def scores(self, features: NDArray[np.float64], feature_map: FeatureMap) -> NDArray[np.float64]:
         """Unit score minus threshold, shape (n,); above 0 reads as ASD."""

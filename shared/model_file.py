@@ -1,6 +1,6 @@
 """The file of a released model: everything that is needed to score a child with it, and no more.
 
-    {"format": "fedaffect-model", "version": 1, "sha256": ..., "content": {
+    {"format": "fedaffect-model", "version": 2, "sha256": ..., "content": {
         "software": ..., "kind": ..., "model": {...}, "study": {...}, "constants": {...}}}
 
 ``content`` holds what scoring rests on: the model, the study as its parties agreed on it, and the
@@ -10,7 +10,8 @@ it, belongs beside it. The same training always gives the same bytes, hence no d
 ledger names a model by the hash of its file.
 
 Law of the format: a name is never given another meaning. A change that an older reader would
-misunderstand raises ``MODEL_FILE_VERSION``, and a reader refuses versions it does not know.
+misunderstand raises ``MODEL_FILE_VERSION``, and a reader refuses versions it does not know. Version
+1 knew counts of right and wrong calls only, under the name ``confusion_counts``; it is still read.
 
 A file is believed only where its parts fit each other: the model names the study's hash, the study
 the map that the constants make, and direction, threshold and promise are what such a study can
@@ -33,7 +34,6 @@ from shared.channels import GROUP_CHANNELS, AttributeGroup
 from shared.errors import FedaffectError, InputError
 from shared.features import FEATURE_CHANNEL
 from shared.model import LinearModel, PrivateModel, TrainedModel
-from shared.privacy.confusion import CELLS
 from shared.privacy.constants import PublicConstants, load_constants
 from shared.privacy.grid import LONGEST_WEIGHTS, is_on_weight_grid
 from shared.privacy.threshold import score_limit
@@ -42,7 +42,7 @@ from shared.study import Study
 
 __all__ = ["MODEL_FILE_VERSION", "ModelFile", "model_file_text", "model_inputs", "read_model_file"]
 
-MODEL_FILE_VERSION: Final = 1
+MODEL_FILE_VERSION: Final = 2
 
 _FORMAT: Final = "fedaffect-model"
 _LARGEST_BYTES: Final = 4 * 2**20
@@ -175,7 +175,7 @@ def read_model_file(path: Path) -> ModelFile:
         raise InputError(f"{path} was damaged on its way or changed; {_ASK_AGAIN}")
     try:
         content = _Content.model_validate(envelope.content)
-        model = _MODELS[content.kind].validate_python(content.model)
+        model = _MODELS[content.kind].validate_python(_renamed(content.model, envelope.version))
         constants = _checked(content.constants)
         flaw = _misfit(model, content.study, constants)
     except ValidationError as error:
@@ -221,13 +221,21 @@ def _envelope(path: Path, document: Any) -> _Envelope:
         version = document.get("version")
         if isinstance(version, int) and version > MODEL_FILE_VERSION:
             raise InputError(
-                f"{path} has version {version}; this program reads version "
+                f"{path} has version {version}; this program reads versions up to "
                 f"{MODEL_FILE_VERSION}. Install a newer fedaffect"
             )
     envelope = _Envelope.model_validate(document)
-    if envelope.version != MODEL_FILE_VERSION:
+    if not 1 <= envelope.version <= MODEL_FILE_VERSION:
         raise InputError(f"{path} has the unknown version {envelope.version}; {_ASK_AGAIN}")
     return envelope
+
+
+def _renamed(model: dict[str, Any], version: int) -> dict[str, Any]:
+    """Return the model's fields under the names of the newest version."""
+    if version > 1 or "confusion_counts" not in model:
+        return model
+    renamed = dict(model)
+    return renamed | {"evaluation_counts": renamed.pop("confusion_counts")}
 
 
 def _checked(constants: PublicConstants) -> PublicConstants:
@@ -280,9 +288,12 @@ def _private_misfit(model: PrivateModel, study: Study, feature_map: AffectMap) -
         spent = study.plan(feature_map).spent_mu()
         if abs(model.mu - spent) > 1e-6 * spent:
             return "mu: not what the study's plan spends"
-    counts = model.confusion_counts
-    if (counts is not None) != study.confusion_counts or len(counts or CELLS) != len(CELLS):
-        return "confusion_counts: there exactly where the study asks for them, four of them"
+    counts, cells = model.evaluation_counts, 2 * study.evaluation_bins
+    if (counts is None) != (cells == 0) or (counts is not None and len(counts) != cells):
+        return (
+            "evaluation_counts: there exactly where the study asks for them, two for each of its "
+            f"{study.evaluation_bins} score bins"
+        )
     return None
 
 

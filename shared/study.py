@@ -25,6 +25,7 @@ from pydantic import (
 
 from shared.channels import AttributeGroup
 from shared.errors import InputError
+from shared.privacy.evaluation_counts import EvaluationBins
 from shared.privacy.feature_map import FeatureMap
 from shared.privacy.grid import GRID, is_on_weight_grid
 from shared.privacy.planner import Plan, make_plan
@@ -136,8 +137,10 @@ class Study(BaseModel):
     rounds : int or None
         Gradient sums instead of as many as the rule gives; with 1, thresholds and counts are
         taken from exact leave-one-out scores.
-    confusion_counts : bool
-        Whether noised counts of right and wrong calls are released at the end.
+    evaluation_bins : int
+        Score bins of the noised counts by label and score that are released at the end
+        (``federated-dp`` only): 2 for right and wrong calls, 4, 6 or 8 for calibration as well, 0
+        for none. A file may still say ``confusion_counts = true`` for 2.
     parent : Parent or None
         Of a successor study: it inherits the weights and what is left of the promise.
     regularisation_c : float
@@ -159,10 +162,24 @@ class Study(BaseModel):
     delta: float | None = Field(default=None, gt=0, lt=1)
     collusion_margin: int = Field(default=1, ge=0)
     rounds: int | None = Field(default=None, ge=1, le=64)
-    confusion_counts: bool = False
+    evaluation_bins: EvaluationBins = 0
     parent: Parent | None = None
     regularisation_c: float = Field(default=1.0, gt=0)
     local: LocalTraining | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_as_before(cls, fields: Any) -> Any:
+        if not isinstance(fields, Mapping) or "confusion_counts" not in fields:
+            return fields
+        renamed = dict(fields)
+        asked = renamed.pop("confusion_counts")
+        if not isinstance(asked, bool) or "evaluation_bins" in renamed:
+            raise ValueError(
+                "confusion_counts is now evaluation_bins: write evaluation_bins = 2 for counts of "
+                "right and wrong calls, 0 for none, and leave confusion_counts out"
+            )
+        return renamed | {"evaluation_bins": 2 if asked else 0}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -172,6 +189,10 @@ class Study(BaseModel):
             raise ValueError(f"method {self.method} needs epsilon and delta")
         if self.method == "local-dp" and self.local is None:
             raise ValueError("method local-dp needs a [local] section")
+        if self.evaluation_bins and self.method != "federated-dp":
+            raise ValueError(
+                f"evaluation_bins needs method federated-dp; {self.method} has no such exchange"
+            )
         keys = [clinic.mask_key for clinic in self.roster if clinic.mask_key]
         if keys and (len(keys) != len(self.roster) or len(set(keys)) != len(keys)):
             raise ValueError("either every clinic has a mask key of its own, or none has")
@@ -194,7 +215,11 @@ class Study(BaseModel):
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON: the study's name in every message."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        fields = self.model_dump(mode="json")
+        if self.evaluation_bins <= 2:
+            # As such a study was written before there were other bins, so that it keeps its name.
+            fields["confusion_counts"] = fields.pop("evaluation_bins") == 2
+        canonical = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def plan(self, feature_map: FeatureMap) -> Plan:
@@ -225,7 +250,7 @@ class Study(BaseModel):
             top_eigenvalue=feature_map.top_eigenvalue,
             with_threshold=feature_map.releases_threshold,
             rounds=self.rounds,
-            confusion_counts=self.confusion_counts,
+            evaluation_bins=self.evaluation_bins,
             spent_mu2=self.parent.spent_mu2 if self.parent else 0.0,
         )
 

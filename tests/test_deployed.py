@@ -20,7 +20,6 @@ from shared.files import write_atomic
 from shared.messages import Question
 from shared.privacy import planner
 from shared.privacy.accountant import mu_of
-from shared.privacy.confusion import CELLS
 from shared.privacy.masks import MaskKey
 from shared.state_folder import default_state_folder
 
@@ -28,12 +27,12 @@ ASPEN, BIRCH, CEDAR = CLINICS
 
 
 def test_three_approved_clinics_train_a_model_and_their_ledgers_hold_its_cost(deployed):
-    study = deployed.approved(confusion_counts=True)
+    study = deployed.approved(evaluation_bins=6)
     plan = study.plan(MAP)
     model = deployed.train(study)
     assert model.study == study.digest
     assert np.any(model.direction)
-    assert len(model.confusion_counts) == len(CELLS)
+    assert len(model.evaluation_counts) == 12
     assert model.mu == pytest.approx(mu_of(4.0, 1e-5))
     for clinic in CLINICS:
         assert deployed.events(clinic) == [

@@ -1,6 +1,6 @@
 """Joint training under differential privacy: noised gradient sums, then one for the threshold.
 
-A study that asks for them ends with noised counts of right and wrong calls.
+A study that asks for them ends with noised counts of its participants by label and score.
 """
 
 import math
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shared.errors import FederationError
 from shared.messages import Answer, Question
 from shared.model import PrivateModel
-from shared.privacy.confusion import CELLS, counts_from_sum
+from shared.privacy.evaluation_counts import counts_from_sum
 from shared.privacy.feature_map import FeatureMap
 from shared.privacy.grid import GRID, on_weight_grid
 from shared.privacy.planner import CLIPPING_NORM, Plan, PlannedRelease
@@ -56,10 +56,10 @@ def train_privately(
         direction[-1] = 0.0  # the constant coordinate served the training only
     for release in plan.releases[plan.rounds :]:
         arrays = {"weights": direction}
-        if release.kind == "confusion":
+        if release.kind == "evaluation":
             arrays["threshold"] = np.array([threshold])
         question = Question(release.kind, release.round, arrays)
-        length = len(CELLS) if release.kind == "confusion" else 1
+        length = 2 * plan.evaluation_bins if release.kind == "evaluation" else 1
         opened = _opened(study, plan, release, question, (yield question), length)
         if release.kind == "threshold":
             threshold = threshold_from_sum(opened, feature_map.dimension, plan.participants)
@@ -72,7 +72,7 @@ def train_privately(
         epsilon=plan.epsilon,
         delta=plan.delta,
         mu=plan.spent_mu(),
-        confusion_counts=counts,
+        evaluation_counts=counts,
     )
 
 

@@ -25,7 +25,7 @@ from shared.privacy.feature_map import unit_scores
 from shared.privacy.grid import GRID
 from shared.privacy.unit_vectors import AffectMap
 
-__all__ = ["Attribution", "attribute_log_odds", "attribute_score"]
+__all__ = ["Attribution", "attribute_log_odds", "attribute_score", "composite_weights"]
 
 _CLASSES = len(CLASS_NAMES)
 
@@ -85,23 +85,16 @@ def attribute_score(
     vector = feature_map.unit_vectors(features[None])
     score = float(unit_scores(vector, direction)[0]) - threshold
     scores = standard_scores(feature_map.constants, features)
-    unit = direction / np.linalg.norm(direction)
+    weights = _weights(feature_map, direction)
     parts = np.zeros((len(CHANNELS), _CLASSES))
     whole = []
-    first = 0
     for group, fine_whitening, fine_centre, coarse_whitening, coarse_centre in feature_map._blocks:
         channels = list(GROUP_CHANNELS[group])
         fine, coarse = composites(scores, group)
         whole += [coarse @ coarse_whitening - coarse_centre, fine @ fine_whitening - fine_centre]
-        middle = first + _CLASSES
-        last = middle + len(fine)
-        # A coarse composite is the mean of the fine ones of its class, channel by channel.
-        through_coarse = coarse_whitening @ unit[first:middle] / len(channels)
-        weights = fine_whitening @ unit[middle:last] + np.tile(through_coarse, len(channels))
-        parts[channels] = (weights * (fine - _mean(feature_map.constants, group))).reshape(
+        parts[channels] = (weights[group] * (fine - _mean(feature_map.constants, group))).reshape(
             -1, _CLASSES
         )
-        first = last
     length = _length(np.concatenate(whole), vector[0] / GRID)
     parts = parts / length if length > 0 else np.zeros_like(parts)
     return Attribution(
@@ -109,6 +102,48 @@ def attribute_score(
         score - float(parts.sum()),
         _deviations(feature_map.constants, feature_map.groups, scores),
     )
+
+
+def composite_weights(
+    feature_map: AffectMap, direction: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How much the model makes of each channel and class.
+
+    Parameters
+    ----------
+    feature_map : AffectMap
+    direction : ndarray, shape (k,)
+        Not zero.
+
+    Returns
+    -------
+    ndarray, shape (22, 3)
+        Change of the score, before it is divided by the participant's length, when the composite
+        rises by one public standard deviation; NaN where the model does not read the channel.
+    """
+    found = np.full((len(CHANNELS), _CLASSES), np.nan)
+    for group, weights in _weights(feature_map, direction).items():
+        spread = _spread(feature_map.constants, group)
+        found[list(GROUP_CHANNELS[group])] = (weights * spread).reshape(-1, _CLASSES)
+    return found
+
+
+def _weights(
+    feature_map: AffectMap, direction: NDArray[np.float64]
+) -> dict[AttributeGroup, NDArray[np.float64]]:
+    """What the score gains by one unit of each fine composite, through its coarse one as well."""
+    unit = direction / np.linalg.norm(direction)
+    found: dict[AttributeGroup, NDArray[np.float64]] = {}
+    first = 0
+    for group, fine_whitening, _, coarse_whitening, _ in feature_map._blocks:
+        channels = len(GROUP_CHANNELS[group])
+        middle = first + _CLASSES
+        last = middle + len(fine_whitening)
+        # A coarse composite is the mean of the fine ones of its class, channel by channel.
+        through_coarse = coarse_whitening @ unit[first:middle] / channels
+        found[group] = fine_whitening @ unit[middle:last] + np.tile(through_coarse, channels)
+        first = last
+    return found
 
 
 def attribute_log_odds(

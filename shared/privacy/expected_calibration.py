@@ -109,7 +109,7 @@ def signal_of(study: Study, feature_map: AffectMap) -> float:
         variance = study.share(release.sigma) * len(study.clinics) / GRID**2
         if not variance:
             return math.inf
-        if release.kind != "confusion":
+        if release.kind != "evaluation":
             total += 1 / variance
     return math.sqrt(total)
 

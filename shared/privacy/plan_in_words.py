@@ -5,6 +5,7 @@ and wording is not.
 """
 
 from shared.privacy.accountant import attack_success, epsilon_of, mu_of
+from shared.privacy.evaluation_precision import expected_precision, opened_sd
 from shared.privacy.expected_loss import expected_loss
 from shared.privacy.planner import Plan
 
@@ -27,19 +28,44 @@ def plan_in_words(plan: Plan) -> str:
         f"part, and who may wrongly accuse 5 of 100 outsiders, names a participant at most "
         f"{caught:.0f} times in 100 (without any information: 5).",
     ]
-    loss = expected_loss(plan.epsilon, plan.participants)
+    loss = expected_loss(plan.training_epsilon(), plan.participants)
     if loss is not None:
         lines.append(
             f"What it costs: about {max(loss.f1, 0.0):.2f} of F1 and {max(loss.auc, 0.0):.2f} of "
             f"AUC against pooled training without privacy, measured on {loss.measured_on}."
         )
+    if plan.sigma_evaluation is not None:
+        lines.append(_evaluation(plan, plan.sigma_evaluation))
     return "\n".join(lines)
+
+
+def _evaluation(plan: Plan, sigma: float) -> str:
+    share = 1 / (sigma * plan.mu) ** 2
+    expected = expected_precision(plan.evaluation_bins, plan.participants, opened_sd(sigma, plan))
+    exact = expected.rate_without_noise
+    told = (
+        f"What the evaluation can tell, for {100 * share:.0f} % of mu^2: sensitivity and "
+        f"specificity to about ±{expected.rate:.2f} (±{exact:.2f} without noise)"
+    )
+    if plan.evaluation_bins > 2:
+        told += (
+            f", and the share with ASD in each of {plan.evaluation_bins} score bins to about "
+            f"±{expected.bin_share:.2f}"
+        )
+    if expected.rate > 2 * exact:
+        told += (
+            ". The noise is most of that: with this promise and so few participants an evaluation "
+            "tells little"
+        )
+    return told + "."
 
 
 def _releases(plan: Plan) -> str:
     parts = [f"{plan.rounds} noised gradient sum{'' if plan.rounds == 1 else 's'}"]
     if plan.sigma_threshold is not None:
         parts.append("one for the threshold")
-    if plan.sigma_confusion is not None:
+    if plan.evaluation_bins == 2:
         parts.append("one of right and wrong calls")
+    elif plan.evaluation_bins:
+        parts.append(f"one of counts by label and {plan.evaluation_bins} score bins")
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]

@@ -3,8 +3,8 @@
 Every clinic derives the same plan from the study, so nobody has to be believed. The rule: a
 gradient method started at zero with step 1/L of the logistic loss on the public people, stopped
 after a total step that grows as the noise falls; 92 % of the squared budget goes to the direction
-and 8 % to the threshold. Counts of right and wrong calls, where a study asks for them, take 10 %
-before that.
+and 8 % to the threshold. Counts by label and score, where a study asks for them, take their share
+before that: see :func:`evaluation_share`.
 """
 
 import hashlib
@@ -14,11 +14,18 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal, NamedTuple
 
 from shared.errors import PrivacyError
-from shared.privacy.accountant import composed_mu, mu_of
+from shared.privacy.accountant import composed_mu, epsilon_of, mu_of
 from shared.privacy.grid import GRID
 from shared.privacy.secure_sum import check_no_overflow
 
-__all__ = ["CLIPPING_NORM", "Plan", "PlannedRelease", "ReleaseKind", "make_plan"]
+__all__ = [
+    "CLIPPING_NORM",
+    "Plan",
+    "PlannedRelease",
+    "ReleaseKind",
+    "evaluation_share",
+    "make_plan",
+]
 
 CLIPPING_NORM: Final = 0.5
 """Bound on one participant's gradient. Rows have norm <= 1, so every gradient at zero is at most
@@ -31,11 +38,12 @@ _STEP_PER_SIGNAL = 0.5
 that no reported figure uses (seeds 2000 to 2039, with constants of right and wrong populations),
 and changed little on the heart-disease data of four hospitals."""
 _THRESHOLD_SHARE = 0.08
-_CONFUSION_SHARE = 0.10
+_EVALUATION_SHARES = (0.10, 0.20)
+_NOISE_AS_SAMPLING = 0.3
 _SMALLEST_EPSILON_WITH_THRESHOLD = 0.5
 _SMALLEST_REST = 1e-6
 
-ReleaseKind = Literal["gradient", "threshold", "confusion"]
+ReleaseKind = Literal["gradient", "threshold", "evaluation"]
 
 
 class PlannedRelease(NamedTuple):
@@ -71,8 +79,11 @@ class Plan:
         Step size of each, on the mean loss over ``participants``.
     sigma_gradient : float
         Noise multiplier of each gradient sum (sensitivity 1).
-    sigma_threshold, sigma_confusion : float or None
-        Noise multiplier of the threshold sum and of the confusion counts; None when not released.
+    sigma_threshold, sigma_evaluation : float or None
+        Noise multiplier of the threshold sum and of each count by label and score; None when not
+        released.
+    evaluation_bins : int
+        Score bins of those counts; 0 when not released.
     participants, clinics, collusion_margin : int
         The declared enrolment, the roster size and the clinics that may collude.
     """
@@ -84,7 +95,8 @@ class Plan:
     step: float
     sigma_gradient: float
     sigma_threshold: float | None
-    sigma_confusion: float | None
+    sigma_evaluation: float | None
+    evaluation_bins: int
     participants: int
     clinics: int
     collusion_margin: int
@@ -98,8 +110,8 @@ class Plan:
         ]
         if self.sigma_threshold is not None:
             planned.append(PlannedRelease(len(planned) + 1, "threshold", self.sigma_threshold))
-        if self.sigma_confusion is not None:
-            planned.append(PlannedRelease(len(planned) + 1, "confusion", self.sigma_confusion))
+        if self.sigma_evaluation is not None:
+            planned.append(PlannedRelease(len(planned) + 1, "evaluation", self.sigma_evaluation))
         return tuple(planned)
 
     @property
@@ -116,6 +128,13 @@ class Plan:
         """Mu of all releases together, recomputed from the noise they carry."""
         return composed_mu(release.sigma for release in self.releases)
 
+    def training_epsilon(self) -> float:
+        """Epsilon whose whole budget would train like this plan: less the evaluation's share."""
+        if self.sigma_evaluation is None:
+            return self.epsilon
+        left = 1 - (self.sigma_evaluation * self.mu) ** -2
+        return epsilon_of(mu_of(self.epsilon, self.delta) * math.sqrt(left), self.delta)
+
 
 def make_plan(
     *,
@@ -127,7 +146,7 @@ def make_plan(
     top_eigenvalue: float,
     with_threshold: bool,
     rounds: int | None = None,
-    confusion_counts: bool = False,
+    evaluation_bins: int = 0,
     spent_mu2: float = 0.0,
 ) -> Plan:
     """Plan a private training.
@@ -151,8 +170,9 @@ def make_plan(
     rounds : int, optional
         Gradient sums, instead of as many as the rule gives. With 1, leave-one-out scores follow
         from the release itself.
-    confusion_counts : bool
-        Whether noised counts of right and wrong calls are released at the end.
+    evaluation_bins : int
+        Score bins of the noised counts by label and score that are released at the end; 0 for
+        none.
     spent_mu2 : float
         Squared mu that the parents of a successor study have spent of the same promise.
 
@@ -189,7 +209,8 @@ def make_plan(
         )
     mu = math.sqrt(whole**2 - spent_mu2)
     threshold = with_threshold and epsilon > _SMALLEST_EPSILON_WITH_THRESHOLD
-    training = mu * math.sqrt(1 - _CONFUSION_SHARE) if confusion_counts else mu
+    share = evaluation_share(evaluation_bins, participants, mu)
+    training = mu * math.sqrt(1 - share) if share else mu
     direction_share = 1 - _THRESHOLD_SHARE if threshold else 1.0
 
     largest_step = 4 / top_eigenvalue
@@ -205,7 +226,8 @@ def make_plan(
         step=min(largest_step, total_step / rounds),
         sigma_gradient=math.sqrt(rounds / direction_share) / training,
         sigma_threshold=1 / (training * math.sqrt(_THRESHOLD_SHARE)) if threshold else None,
-        sigma_confusion=1 / (mu * math.sqrt(_CONFUSION_SHARE)) if confusion_counts else None,
+        sigma_evaluation=1 / (mu * math.sqrt(share)) if share else None,
+        evaluation_bins=evaluation_bins,
         participants=participants,
         clinics=clinics,
         collusion_margin=collusion_margin,
@@ -215,3 +237,33 @@ def make_plan(
     inflation = math.sqrt(clinics / (clinics - collusion_margin))
     check_no_overflow(participants, max(r.sigma for r in plan.releases) * inflation, GRID)
     return plan
+
+
+def evaluation_share(bins: int, participants: int, mu: float) -> float:
+    """Share of the squared budget that the counts by label and score take.
+
+    A tenth for right and wrong calls. A rate over more bins sums the noise of bins / 2 cells on
+    either side; the counts then take what makes that noise no larger than the sampling error. With
+    s = 0.75 of N / 2 participants called rightly, sigma^2 (bins/2) (s^2 + (1-s)^2) = s (1-s) N/2,
+    or sigma^2 = 0.3 N / bins. Never below a tenth, and never above a fifth: beyond that the model
+    would suffer more than its evaluation gains.
+
+    Parameters
+    ----------
+    bins : int
+        0 for no counts.
+    participants : int
+        Declared enrolment N.
+    mu : float
+        What the study may spend.
+
+    Returns
+    -------
+    float
+        In [0, 0.2].
+    """
+    least, most = _EVALUATION_SHARES
+    if bins <= 2:
+        return least if bins else 0.0
+    needed = bins / (_NOISE_AS_SAMPLING * participants * mu**2)
+    return min(max(needed, least), most)

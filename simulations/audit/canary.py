@@ -92,7 +92,7 @@ def _chunk(
 ) -> NDArray[np.float64]:
     evidence = np.zeros(runs)
     for release in mechanism.releases(plan):
-        parts = _parts(mechanism, release, plan.clinics, runs, present, rng)
+        parts = _parts(mechanism, release, plan, runs, present, rng)
         seen = _coalition_view(mechanism, plan, release, parts, runs, colluders, rng) / GRID
         match = (parts.signature * seen).sum(axis=-1)
         evidence += (match - np.square(parts.signature).sum(axis=-1) / 2) / release.sigma**2
@@ -125,11 +125,12 @@ def _coalition_view(
 def _parts(
     mechanism: Mechanism,
     release: PlannedRelease,
-    clinics: int,
+    plan: Plan,
     runs: int,
     present: bool,
     rng: np.random.Generator,
 ) -> _Parts:
+    clinics, bins = plan.clinics, plan.evaluation_bins
     if release.kind == "gradient":
         return _gradient_parts(mechanism, clinics, runs, present, rng)
     asd = np.arange(_BYSTANDERS) % 2 == 0
@@ -140,9 +141,10 @@ def _parts(
         each = mechanism.quantise_scores(scores, np.tile(asd, (clinics, 1)))
         own = mechanism.quantise_scores(canary_scores[members], canary_asd[members])
         return _Parts(each.sum(axis=1, keepdims=True), own.sum(keepdims=True), np.ones(1))
-    counted = [mechanism.count_cells(row > 0, asd) for row in scores]
-    own = mechanism.count_cells(canary_scores[members] > 0, canary_asd[members])
-    return _Parts(np.stack(counted), own, np.array([0.0, 0.0, 1.0, 0.0]))  # other_called_asd
+    counted = [mechanism.count_cells(row, asd, bins) for row in scores]
+    own = mechanism.count_cells(canary_scores[members], canary_asd[members], bins)
+    cell = np.eye(2 * bins)[bins]  # not ASD, highest scores
+    return _Parts(np.stack(counted), own, cell)
 
 
 def _gradient_parts(

@@ -50,7 +50,7 @@ def audited_plan(
     delta: float,
     *,
     rounds: int | None = None,
-    confusion_counts: bool = False,
+    evaluation_bins: int = 0,
     make: Callable[..., Plan] = make_plan,
 ) -> Plan:
     """Plan of the audited study; parameters as in :func:`audit_arithmetic`."""
@@ -63,7 +63,7 @@ def audited_plan(
         top_eigenvalue=AUDITED_STUDY.top_eigenvalue,
         with_threshold=True,
         rounds=rounds,
-        confusion_counts=confusion_counts,
+        evaluation_bins=evaluation_bins,
     )
 
 
@@ -79,7 +79,7 @@ def audit_arithmetic(
     runs: int,
     seed: int,
     rounds: int | None = None,
-    confusion_counts: bool = False,
+    evaluation_bins: int = 0,
     colluders: int | None = None,
     mechanism: Mechanism = PRODUCT,
 ) -> Finding:
@@ -95,8 +95,8 @@ def audit_arithmetic(
         Of canaries, bystanders, noise and masks.
     rounds : int, optional
         Gradient sums; as many as the plan's rule gives when not set.
-    confusion_counts : bool
-        Whether the study also releases counts of right and wrong calls.
+    evaluation_bins : int
+        Score bins of the counts by label and score that the study also releases; 0 for none.
     colluders : int, optional
         Clinics whose noise the coalition knows; the study's collusion margin when not set.
     mechanism : Mechanism
@@ -111,7 +111,7 @@ def audit_arithmetic(
         epsilon,
         delta,
         rounds=rounds,
-        confusion_counts=confusion_counts,
+        evaluation_bins=evaluation_bins,
         make=mechanism.plan,
     )
     known = AUDITED_STUDY.collusion_margin if colluders is None else colluders

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.privacy.confusion import confusion_contribution
 from shared.privacy.discrete_gaussian import NoiseSource
+from shared.privacy.evaluation_counts import evaluation_contribution, score_bins
 from shared.privacy.gradient_sum import quantised_gradients
 from shared.privacy.planner import Plan, PlannedRelease, make_plan
 from shared.privacy.secure_sum import add_modulo, seal, share_variance
-from shared.privacy.threshold import clipped_contributions
+from shared.privacy.threshold import clipped_contributions, score_limit
 from simulations.audit.batched_noise import discrete_gaussians
 
 __all__ = ["PRODUCT", "Mechanism"]
@@ -32,9 +32,10 @@ class _NoNoise:
         raise AssertionError("a contribution without variance asked for noise")
 
 
-def _cells(called_asd: NDArray[np.bool_], asd: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _cells(scores: NDArray[np.float64], asd: NDArray[np.bool_], bins: int) -> NDArray[np.int64]:
     none: NoiseSource = _NoNoise()
-    return confusion_contribution(called_asd, asd, variance=0, noise=none, release="")
+    found = score_bins(scores * score_limit(1), 0.0, bins, 1)
+    return evaluation_contribution(found, asd, bins, variance=0, noise=none, release="")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Mechanism:
     quantise_scores : callable
         Scores and labels, shape (..., participants), to the integers of the threshold sum.
     count_cells : callable
-        Calls and labels, shape (participants,), to the four counts.
+        Scores less the threshold and labels, shape (participants,), and the number of score bins,
+        to the counts by label and score.
     share_variance : callable
         ``share_variance(sigma, grid, clinics, collusion_margin)``: each clinic's noise.
     noise : callable
@@ -69,7 +71,7 @@ class Mechanism:
     quantise_scores: Callable[[NDArray[np.float64], NDArray[np.bool_]], NDArray[np.int64]] = (
         clipped_contributions
     )
-    count_cells: Callable[[NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.int64]] = _cells
+    count_cells: Callable[[NDArray[np.float64], NDArray[np.bool_], int], NDArray[np.int64]] = _cells
     share_variance: Callable[[float, int, int, int], int] = share_variance
     noise: Callable[[int, tuple[int, ...], np.random.Generator], NDArray[np.int64]] = (
         discrete_gaussians

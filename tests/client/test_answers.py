@@ -50,13 +50,13 @@ def threshold(number=PLAN.rounds + 1, weights=ZERO):
     return Question("threshold", number, {"weights": weights})
 
 
-def confusion(number=PLAN.rounds + 2, weights=ZERO, at=0.0):
-    return Question("confusion", number, {"weights": weights, "threshold": np.array([at])})
+def evaluation(number=PLAN.rounds + 2, weights=ZERO, at=0.0):
+    return Question("evaluation", number, {"weights": weights, "threshold": np.array([at])})
 
 
 @pytest.mark.parametrize("kind", ["moments", "newton", "local_steps"])
 def test_a_private_study_answers_with_noised_sums_only(kind):
-    with pytest.raises(PrivacyError, match=r"was refused.*allows confusion, gradient, threshold"):
+    with pytest.raises(PrivacyError, match=r"was refused.*allows evaluation, gradient, threshold"):
         answer_question(sites()[0], Question(kind, 1, {"weights": ZERO}))
 
 
@@ -93,7 +93,7 @@ def test_a_private_answer_is_one_sum_and_nothing_else(question):
         gradient(-1),
         threshold(PLAN.rounds),
         threshold(PLAN.rounds + 2),
-        confusion(PLAN.rounds + 2),
+        evaluation(PLAN.rounds + 2),
     ],
 )
 def test_rounds_beyond_the_plan_are_refused(question):
@@ -144,12 +144,12 @@ def test_arrays_nobody_expects_are_refused():
         answer_question(sites()[0], padded)
 
 
-def test_confusion_counts_need_a_threshold():
-    study = study_of(CHOSEN, confusion_counts=True)
+def test_evaluation_counts_need_a_threshold():
+    study = study_of(CHOSEN, evaluation_bins=6)
     site = sites(study)[0]
-    assert len(answer_question(site, confusion()).arrays["sum"]) == 4
+    assert len(answer_question(site, evaluation()).arrays["sum"]) == 12
     for wrong in ({}, {"threshold": np.zeros(2)}, {"threshold": np.array([np.nan])}):
-        asked = Question("confusion", PLAN.rounds + 2, {"weights": ZERO} | wrong)
+        asked = Question("evaluation", PLAN.rounds + 2, {"weights": ZERO} | wrong)
         with pytest.raises(FederationError, match="threshold"):
             answer_question(site, asked)
 
@@ -262,11 +262,11 @@ def test_the_mode_of_the_clinics_own_study_decides_on_noise():
     assert recorded(study_of(CHOSEN, mode="none"), gradient()) == []
 
 
-def test_confusion_counts_carry_the_share_of_their_own_sigma():
-    study = study_of(CHOSEN, confusion_counts=True)
+def test_evaluation_counts_carry_the_share_of_their_own_sigma():
+    study = study_of(CHOSEN, evaluation_bins=2)
     plan = study.plan(CHOSEN)
-    ((share, _),) = recorded(study, confusion(plan.rounds + 2))
-    assert share == math.ceil((GRID * Fraction(plan.sigma_confusion)) ** 2 / 2)
+    ((share, _),) = recorded(study, evaluation(plan.rounds + 2))
+    assert share == math.ceil((GRID * Fraction(plan.sigma_evaluation)) ** 2 / 2)
 
 
 def test_withheld_noise_is_found_out(monkeypatch):
@@ -299,7 +299,7 @@ def test_a_masked_sum_is_not_sent_bare_for_want_of_a_key():
 def test_only_usable_rows_enter_any_release():
     features, asd = cohort(30)
     features = CHOSEN.standardise(features)
-    study = study_of(CHOSEN, confusion_counts=True, mode="none")
+    study = study_of(CHOSEN, evaluation_bins=2, mode="none")
     keep = np.arange(30) != 3
     spoilt = features.copy()
     spoilt[3] = np.nan
@@ -321,7 +321,7 @@ def test_only_usable_rows_enter_any_release():
     direction = grid_weights(5)
     for asked in (
         threshold(plan.rounds + 1, direction),
-        confusion(plan.rounds + 2, direction, 0.05),
+        evaluation(plan.rounds + 2, direction, 0.05),
     ):
         np.testing.assert_array_equal(unmasked(some, asked), unmasked(fewer, asked))
 
@@ -344,12 +344,12 @@ features_of_anyone = arrays(
 )
 def test_no_participant_moves_any_release_by_more_than_one_unit(features, asd, rounds, seed):
     """From arbitrary features through the map to every kind of sum, in exact integers."""
-    study = study_of(CHOSEN, mode="none", rounds=rounds, confusion_counts=True)
+    study = study_of(CHOSEN, mode="none", rounds=rounds, evaluation_bins=2 + 2 * (seed % 4))
     direction = grid_weights(5, seed, 30.0)
     questions = [
         gradient(1, direction),
         threshold(rounds + 1, direction),
-        confusion(rounds + 2, direction, 0.1),
+        evaluation(rounds + 2, direction, 0.1),
     ]
     asd = np.array(asd)
     with np.errstate(over="ignore", invalid="ignore"):

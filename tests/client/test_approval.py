@@ -46,7 +46,7 @@ def test_an_approval_shows_what_a_person_has_to_know_and_writes_nothing(deployed
 
 
 def test_a_commit_freezes_everything_and_reserves_the_whole_plan(deployed):
-    study = deployed.study(confusion_counts=True)
+    study = deployed.study(evaluation_bins=2)
     approval = deployed.prepare(study)
     approval.commit()
     folder = deployed.site(ASPEN)

@@ -6,6 +6,7 @@ from deployed import MAP, FlakyJournal
 from typer.testing import CliRunner
 
 from shared.errors import FedaffectError, InputError
+from shared.privacy.accountant import mu_of
 from shared.privacy.grid import GRID
 from shared.study import load_study
 
@@ -41,19 +42,48 @@ def test_plan_shows_the_promise_in_words_and_every_exchange(run):
 
 
 def test_plan_as_json_gives_the_noise_of_every_release(run):
-    code, printed = run("plan", "--rounds", 1, "--confusion-counts", "--json")
+    code, printed = run("plan", "--rounds", 1, "--evaluation-bins", 2, "--json")
     assert code == 0
     content = json.loads(printed)
     assert [release["kind"] for release in content["releases"]] == [
         "gradient",
         "threshold",
-        "confusion",
+        "evaluation",
     ]
     spent = sum(release["sigma"] ** -2 for release in content["releases"])
     assert spent == pytest.approx(content["mu"] ** 2)
     for release in content["releases"]:
         # Three of four clinics do not collude.
         assert release["share_sd"] ** 2 * 3 == pytest.approx(release["sigma"] ** 2, rel=1e-9)
+
+
+def test_plan_tells_what_an_evaluation_would_take_and_tell(run):
+    code, printed = run("plan", "--participants", 264, "--evaluation-bins", 4)
+    assert code == 0
+    assert "one of counts by label and 4 score bins" in printed
+    assert "sensitivity and specificity to about ±0.10" in printed
+    assert "4 (asked)" in printed
+    assert "without it sensitivity and specificity have ±0.07" in printed
+    _, content = run("plan", "--participants", 264, "--json")
+    offered = json.loads(content)["evaluations"]
+    assert [row["bins"] for row in offered] == [2, 4, 6, 8]
+    assert [row["share"] for row in offered[:2]] == [0.1, 0.1]
+    assert json.loads(content)["sigma_evaluation"] is None
+    # Three of four clinics do not collude, so there is a little more noise than planned.
+    assert offered[0]["noise_sd"] ** 2 == pytest.approx(4 / 3 * 10 / mu_of(4.0, 1e-5) ** 2)
+
+
+def test_local_noise_makes_the_evaluation_less_precise(run, deployed):
+    rates = {}
+    for mode in ("secure-sum", "local"):
+        path = deployed.write(deployed.study(mode=mode))
+        rates[mode] = json.loads(run("plan", path, "--json")[1])["evaluations"][0]["noise_sd"]
+    assert rates["local"] ** 2 == pytest.approx(2 * rates["secure-sum"] ** 2, rel=1e-6)
+
+
+def test_another_number_of_bins_is_told(run):
+    error, _ = run("plan", "--evaluation-bins", 3)
+    assert "evaluation_bins" in str(error)
 
 
 def test_plan_of_a_study_file_is_the_one_the_clinics_derive(run, deployed):

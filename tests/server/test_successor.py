@@ -21,7 +21,7 @@ from shared.privacy.accountant import mu_of
 from shared.study import Study
 
 CHOSEN = people_map()
-STUDY = study_of(CHOSEN, rounds=3, confusion_counts=True, title="parent")
+STUDY = study_of(CHOSEN, rounds=3, evaluation_bins=2, title="parent")
 PLAN = STUDY.plan(CHOSEN)
 
 

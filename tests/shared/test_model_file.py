@@ -42,7 +42,7 @@ def read(tmp_path):
     [
         (affect_study(), private_model),
         (affect_study(("au", "valence"), epsilon=1.0, mode="local"), private_model),
-        (affect_study(confusion_counts=True), private_model),
+        (affect_study(evaluation_bins=2), private_model),
         (affect_study(method="local-dp", local=LOCAL), private_model),
         (affect_study(("arousal",), method="federated"), linear_model),
     ],
@@ -82,7 +82,7 @@ def test_the_same_training_gives_the_same_bytes():
         ({"epsilon": 3.9}, "not the study's"),
         ({"delta": 2e-5}, "not the study's"),
         ({"mu": 0.5}, "not what the study's plan spends"),
-        ({"confusion_counts": (1.0, 2.0, 3.0, 4.0)}, "confusion_counts"),
+        ({"evaluation_counts": (1.0, 2.0, 3.0, 4.0)}, "evaluation_counts"),
     ],
 )
 def test_a_model_that_is_not_the_studys_is_neither_written_nor_read(read, change, told):
@@ -96,11 +96,29 @@ def test_a_model_that_is_not_the_studys_is_neither_written_nor_read(read, change
     assert "Ask the coordinator" in str(error)
 
 
-def test_confusion_counts_are_four_where_the_study_asks():
-    study = affect_study(("valence",), confusion_counts=True)
-    for counts in (None, (1.0, 2.0)):
-        with pytest.raises(InputError, match="four of them"):
-            model_text(private_model(study, confusion_counts=counts), study)
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_file_of_version_1_is_read(tmp_path, asked):
+    study = affect_study(("valence",), evaluation_bins=2 if asked else 0)
+    document = json.loads(model_text(private_model(study), study))
+    content = document["content"]
+    content["study"]["confusion_counts"] = content["study"].pop("evaluation_bins") == 2
+    content["model"]["confusion_counts"] = content["model"].pop("evaluation_counts")
+    path = tmp_path / "m.json"
+    path.write_text(forged(json.dumps(document | {"version": 1})))
+    read = read_model_file(path)
+    assert (read.model, read.study) == (private_model(study), study)
+    path.write_text(forged(json.dumps(document)))  # the old name in a new file
+    with pytest.raises(InputError, match="confusion_counts"):
+        read_model_file(path)
+
+
+@pytest.mark.parametrize("bins", [2, 6])
+def test_evaluation_counts_are_two_for_each_score_bin_where_the_study_asks(bins):
+    study = affect_study(("valence",), evaluation_bins=bins)
+    for counts in (None, (), (1.0, 2.0), (1.0,) * (2 * bins + 2)):
+        with pytest.raises(InputError, match=f"two for each of its {bins} score bins"):
+            model_text(private_model(study, evaluation_counts=counts), study)
+    model_text(private_model(study, evaluation_counts=(1.0,) * (2 * bins)), study)
 
 
 @pytest.mark.parametrize(

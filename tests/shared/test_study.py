@@ -1,4 +1,5 @@
 import hashlib
+import json
 import math
 import tomllib
 from fractions import Fraction
@@ -28,15 +29,22 @@ OTHER_VALUES = {
     "delta": 1.1e-5,
     "collusion_margin": 0,
     "rounds": 5,
-    "confusion_counts": True,
+    "evaluation_bins": 2,
     "parent": PARENT,
     "regularisation_c": 2.0,
     "local": LOCAL,
 }
 
+
+def study_with(method, evaluation_bins, **fields):
+    """Only one method has an evaluation exchange."""
+    bins = evaluation_bins if method == "federated-dp" else 0
+    return study_of(method=method, evaluation_bins=bins, **fields)
+
+
 studies = st.builds(
-    study_of,
-    st.sampled_from([None, ranges_map()]),
+    study_with,
+    feature_map=st.sampled_from([None, ranges_map()]),
     title=st.text(min_size=1, max_size=30),
     roster=st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=5, unique=True).map(tuple)
     | st.just((RosterClinic(name="no"), RosterClinic(name="keys"))),
@@ -44,7 +52,7 @@ studies = st.builds(
     method=st.sampled_from(["federated", "federated-dp", "local-dp"]),
     mode=st.sampled_from(["secure-sum", "local", "none"]),
     rounds=st.none() | st.integers(1, 64),
-    confusion_counts=st.booleans(),
+    evaluation_bins=st.sampled_from([0, 2, 4, 6, 8]),
     parent=st.none()
     | st.builds(
         Parent,
@@ -93,6 +101,27 @@ def test_digest_is_the_hash_of_canonical_json():
         '{"mask_key": "", "name": "b"}], "rounds": null, "title": "t"}'
     )
     assert study.digest == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(("before", "now"), [(False, 0), (True, 2)])
+def test_a_study_from_before_there_were_bins_keeps_its_hash(tmp_path, before, now):
+    """Ledgers, journals and model files name studies by it."""
+    text = study_to_toml(study_of(ranges_map()))
+    assert "evaluation_bins = 0" in text
+    path = tmp_path / "study.toml"
+    flag = f"confusion_counts = {str(before).lower()}"
+    path.write_text(text.replace("evaluation_bins = 0", flag), encoding="utf-8")
+    study = load_study(path)
+    assert study == study_of(ranges_map(), evaluation_bins=now)
+    fields = study.model_dump(mode="json")
+    del fields["evaluation_bins"]
+    canonical = json.dumps(fields | {"confusion_counts": before}, sort_keys=True)
+    assert study.digest == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def test_every_number_of_bins_is_another_study():
+    digests = {study_of(ranges_map(), evaluation_bins=bins).digest for bins in (0, 2, 4, 6, 8)}
+    assert len(digests) == 5
 
 
 def test_a_plain_name_stands_for_a_clinic_without_a_key():
@@ -154,6 +183,13 @@ def test_a_clinics_share_of_the_noise_follows_the_mode():
         ({"method": "secret"}, "method"),
         ({"title": ""}, "title"),
         ({"sigma": 1.0}, "sigma"),
+        ({"evaluation_bins": 3}, "evaluation_bins"),
+        ({"evaluation_bins": 10}, "evaluation_bins"),
+        ({"evaluation_bins": True}, "evaluation_bins"),
+        ({"method": "local-dp", "evaluation_bins": 2}, "evaluation_bins needs method federated-dp"),
+        ({"method": "federated", "evaluation_bins": 4}, "federated has no such exchange"),
+        ({"confusion_counts": 2}, "write evaluation_bins = 2"),
+        ({"confusion_counts": True, "evaluation_bins": 4}, "confusion_counts is now evaluation"),
     ],
 )
 def test_an_impossible_study_is_refused(changes, message):
@@ -205,10 +241,10 @@ def test_plan_follows_from_study_and_map():
     assert plan.sigma_threshold is not None
     assert study_of(ranges_map()).plan(ranges_map()).sigma_threshold is None
     parent = PARENT.model_copy(update={"weights": (0.5,) * people_map().dimension})
-    asked = study_of(people_map(), rounds=1, confusion_counts=True, parent=parent)
+    asked = study_of(people_map(), rounds=1, evaluation_bins=2, parent=parent)
     plan = asked.plan(people_map())
     assert plan.rounds == 1
-    assert plan.sigma_confusion is not None
+    assert plan.sigma_evaluation is not None
     assert plan.mu**2 == pytest.approx(mu_of(4, 1e-5) ** 2 - 0.25)
 
 
@@ -221,7 +257,7 @@ def test_inherited_weights_that_no_training_released_are_refused(weights):
 
 
 def test_two_parties_derive_the_same_plan_from_their_own_copies(tmp_path):
-    study = study_of(people_map(), confusion_counts=True)
+    study = study_of(people_map(), evaluation_bins=2)
     path = tmp_path / "study.toml"
     path.write_text(study_to_toml(study), encoding="utf-8")
     assert load_study(path).plan(people_map()).digest == study.plan(people_map()).digest

@@ -48,7 +48,7 @@ def private_model(study: Study, seed: int = 0, **changes: Any) -> PrivateModel:
         epsilon=study.epsilon or 0.0,
         delta=study.delta or 0.0,
         mu=study.plan(feature_map).spent_mu() if study.method == "federated-dp" else 0.9,
-        confusion_counts=(20.0, 5.5, 6.0, -1.0) if study.confusion_counts else None,
+        evaluation_counts=(20.0, 5.5, 6.0, -1.0) * (study.evaluation_bins // 2) or None,
     )
     return replace(model, **changes)
 

@@ -26,6 +26,8 @@ from shared.messages import Answer, Question
 from shared.privacy.accountant import mu_of
 from shared.privacy.constants_building import build_constants
 from shared.privacy.discrete_gaussian import SeededNoise
+from shared.privacy.evaluation_counts import bin_edges, counts_by_label
+from shared.privacy.feature_map import unit_scores
 from shared.privacy.grid import GRID
 from shared.privacy.unit_vectors import AffectMap
 from shared.study import Parent, Study
@@ -111,9 +113,9 @@ def test_same_seed_same_model_and_other_seed_other_model():
 
 
 def test_how_participants_are_spread_over_clinics_does_not_matter():
-    even, _ = trained(people_map(), confusion_counts=True)
+    even, _ = trained(people_map(), evaluation_bins=2)
     for sizes in ([1, 0, 89], [88, 1, 1]):
-        model, _ = trained(people_map(), sizes=sizes, confusion_counts=True)
+        model, _ = trained(people_map(), sizes=sizes, evaluation_bins=2)
         assert model == even  # to the last bit: a clinic's part is exactly its participants' sum
 
 
@@ -203,25 +205,43 @@ def test_mode_none_is_the_training_without_noise():
 
 
 def test_counts_of_right_and_wrong_calls_close_a_study_that_asks_for_them():
-    model, _ = trained(people_map(), confusion_counts=True)
+    model, _ = trained(people_map(), evaluation_bins=2)
     features, asd = inputs(people_map())
     called = model.scores(features, people_map()) > 0
     expected = [(a & c).sum() for a in (asd, ~asd) for c in (called, ~called)]
-    assert model.confusion_counts == tuple(map(float, expected))
-    assert sum(model.confusion_counts) == 90
+    assert model.evaluation_counts == tuple(map(float, expected))
+    assert sum(model.evaluation_counts) == 90
     assert model.mu == pytest.approx(mu_of(4.0, 1e-5))  # within the same promise
     without, _ = trained(people_map())
-    assert without.confusion_counts is None
-    noised, _ = trained(people_map(), lambda clinic: SeededNoise(1, clinic), confusion_counts=True)
-    assert all(count != int(count) for count in noised.confusion_counts)
+    assert without.evaluation_counts is None
+    noised, _ = trained(people_map(), lambda clinic: SeededNoise(1, clinic), evaluation_bins=2)
+    assert all(count != int(count) for count in noised.evaluation_counts)
+
+
+@pytest.mark.parametrize("bins", [4, 8])
+def test_counts_by_label_and_score_bin_close_a_study_that_asks_for_them(bins):
+    model, study = trained(people_map(), evaluation_bins=bins)
+    features, asd = inputs(people_map())
+    edges = bin_edges(bins, people_map().dimension)
+    scores = unit_scores(people_map().unit_vectors(features), np.array(model.direction))
+    found = np.searchsorted(model.threshold + edges, scores, side="left")
+    table = counts_by_label(model.evaluation_counts)
+    expected = [[(found[asd == label] == b).sum() for b in range(bins)] for label in (True, False)]
+    assert table.tolist() == expected
+    assert table.sum() == 90
+    assert (table > 0).mean() > 0.5
+    assert model.mu == pytest.approx(mu_of(4.0, 1e-5))
+    called = model.scores(features, people_map()) > 0
+    assert table[0, bins // 2 :].sum() == (asd & called).sum()
+    assert study.plan(people_map()).releases[-1].kind == "evaluation"
 
 
 def test_a_map_without_a_threshold_counts_calls_above_zero():
-    model, _ = trained(ranges_map(), confusion_counts=True)
+    model, _ = trained(ranges_map(), evaluation_bins=2)
     features, asd = inputs(ranges_map())
     called = model.scores(features, ranges_map()) > 0
     assert model.threshold == 0
-    assert model.confusion_counts[0] == (asd & called).sum()
+    assert model.evaluation_counts[0] == (asd & called).sum()
 
 
 def test_a_successor_goes_on_from_the_weights_it_inherits():
@@ -242,10 +262,10 @@ def test_a_successor_of_another_maps_study_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("number", "kind"), [(1, "gradient"), (3, "gradient"), (4, "threshold"), (5, "confusion")]
+    ("number", "kind"), [(1, "gradient"), (3, "gradient"), (4, "threshold"), (5, "evaluation")]
 )
 def test_a_clinic_with_wrong_masks_stops_the_training_at_that_round(number, kind):
-    study = study_of(people_map(), rounds=3, confusion_counts=True)
+    study = study_of(people_map(), rounds=3, evaluation_bins=2)
     sites = sites_of(study, people_map(), *inputs(people_map()))
     training = start_training(study, people_map())
     question = next(training)

@@ -79,7 +79,7 @@ def test_signal_is_mu_less_what_the_roster_costs():
     plan_mu = affect_study().plan(MAP).spent_mu()
     assert signal_of(affect_study(), MAP) == pytest.approx(plan_mu * math.sqrt(3 / 4), rel=1e-6)
     assert signal_of(affect_study(mode="local"), MAP) == pytest.approx(plan_mu / 2, rel=1e-6)
-    counts = affect_study(confusion_counts=True)
+    counts = affect_study(evaluation_bins=2)
     assert signal_of(counts, MAP) == pytest.approx(plan_mu * math.sqrt(0.9 * 3 / 4), rel=1e-6)
     assert signal_of(affect_study(mode="none"), MAP) == math.inf
 

@@ -145,7 +145,7 @@ def test_more_rounds_than_one_are_refused(rounds):
 def test_threshold_and_counts_of_one_round_are_taken_from_leave_one_out_scores(rounds):
     """Of more rounds, from the participants' plain scores."""
     chosen = NoConstant()
-    study = study_with(chosen, rounds=rounds, confusion_counts=True)
+    study = study_with(chosen, rounds=rounds, evaluation_bins=2)
     vectors, asd = rows_of(chosen)
     model = trained(study, chosen, vectors, asd)
     direction, plan = np.array(model.direction), study.plan(chosen)
@@ -159,4 +159,4 @@ def test_threshold_and_counts_of_one_round_are_taken_from_leave_one_out_scores(r
     assert model.threshold == threshold_from_sum(total, K, N)
     called = scores > model.threshold
     expected = [(a & c).sum() for a in (asd, ~asd) for c in (called, ~called)]
-    assert model.confusion_counts == tuple(map(float, expected))
+    assert model.evaluation_counts == tuple(map(float, expected))

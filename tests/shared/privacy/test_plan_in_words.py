@@ -51,13 +51,30 @@ def test_words_tell_the_promise_and_its_price(loss):
     ("changes", "expected"),
     [
         ({"epsilon": 0.5, "rounds": 1}, "1 noised gradient sum over"),
-        ({"confusion_counts": True}, "sums, one for the threshold and one of right and wrong"),
-        ({"epsilon": 0.4, "confusion_counts": True}, "sums and one of right and wrong calls"),
+        ({"evaluation_bins": 2}, "sums, one for the threshold and one of right and wrong"),
+        ({"epsilon": 0.4, "evaluation_bins": 2}, "sums and one of right and wrong calls"),
+        ({"evaluation_bins": 6}, "and one of counts by label and 6 score bins over"),
+        ({"evaluation_bins": 2}, "for 10 % of mu^2: sensitivity and specificity to about ±0.19"),
+        ({"evaluation_bins": 2}, "±0.19 (±0.13 without noise)."),
+        ({"evaluation_bins": 4}, "for 18 % of mu^2: sensitivity"),
+        ({"evaluation_bins": 4}, "in each of 4 score bins to about ±0.28."),
+        ({"epsilon": 1.0, "evaluation_bins": 2}, "an evaluation tells little."),
         ({"collusion_margin": 2}, "2 of the clinics side with"),
     ],
 )
 def test_words_follow_the_plan(changes, expected):
     assert expected in told(**changes)
+
+
+def test_what_the_evaluation_takes_is_missing_from_the_training(loss):
+    told(evaluation_bins=2)
+    ((epsilon, _),) = loss
+    assert epsilon == pytest.approx(epsilon_of(mu_of(4.0, 1e-5) * math.sqrt(0.9), 1e-5))
+
+
+def test_words_of_a_study_without_evaluation_say_nothing_of_one():
+    assert "evaluation" not in told()
+    assert "score bins" not in told(evaluation_bins=2)
 
 
 def test_no_price_is_told_where_none_was_measured():

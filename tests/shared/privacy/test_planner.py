@@ -9,7 +9,7 @@ from shared.errors import PrivacyError
 from shared.privacy import planner
 from shared.privacy.accountant import epsilon_of, mu_of
 from shared.privacy.grid import GRID
-from shared.privacy.planner import make_plan
+from shared.privacy.planner import evaluation_share, make_plan
 from shared.privacy.secure_sum import largest_sum
 
 DEFAULTS = {
@@ -40,7 +40,7 @@ def keeps_its_promise(plan, spent_mu2=0.0):
     participants=st.integers(2, 900),
     top_eigenvalue=st.floats(0.01, 1),
     with_threshold=st.booleans(),
-    confusion_counts=st.booleans(),
+    evaluation_bins=st.sampled_from([0, 2, 4, 6, 8]),
     rounds=st.none() | st.integers(1, 64),
     share_spent=st.sampled_from([0.0, 0.0, 1e-9, 0.3, 0.999]),
 )
@@ -61,34 +61,74 @@ def test_every_plan_keeps_its_promise_by_the_rounds_rule(share_spent, **asked):
         min(total, plan.rounds * 4 / asked["top_eigenvalue"])
     )
     assert (plan.sigma_threshold is not None) == (asked["with_threshold"] and epsilon > 0.5)
-    assert (plan.sigma_confusion is not None) == asked["confusion_counts"]
+    assert (plan.sigma_evaluation is not None) == (asked["evaluation_bins"] > 0)
     assert plan.exchanges == len(plan.releases)
 
 
 def test_releases_are_numbered_in_the_order_in_which_they_are_opened():
-    plan = planned(confusion_counts=True, rounds=5)
+    plan = planned(evaluation_bins=2, rounds=5)
     assert [release.round for release in plan.releases] == [1, 2, 3, 4, 5, 6, 7]
     assert [release.kind for release in plan.releases] == ["gradient"] * 5 + [
         "threshold",
-        "confusion",
+        "evaluation",
     ]
     assert {release.sigma for release in plan.releases[:5]} == {plan.sigma_gradient}
     assert [release.sigma for release in plan.releases[5:]] == [
         plan.sigma_threshold,
-        plan.sigma_confusion,
+        plan.sigma_evaluation,
     ]
     only = planned(epsilon=0.5, rounds=1)
     assert only.releases == ((1, "gradient", only.sigma_gradient),)
 
 
 def test_the_budget_is_shared_as_documented():
-    plan = planned(confusion_counts=True)
-    share = {"gradient": 0.0, "threshold": 0.0, "confusion": 0.0}
+    plan = planned(evaluation_bins=2)
+    share = {"gradient": 0.0, "threshold": 0.0, "evaluation": 0.0}
     for release in plan.releases:
         share[release.kind] += release.sigma**-2 / plan.mu**2
     assert share == pytest.approx(
-        {"gradient": 0.9 * 0.92, "threshold": 0.9 * 0.08, "confusion": 0.1}
+        {"gradient": 0.9 * 0.92, "threshold": 0.9 * 0.08, "evaluation": 0.1}
     )
+
+
+@given(
+    bins=st.sampled_from([2, 4, 6, 8]),
+    participants=st.integers(2, 5000),
+    mu=st.floats(0.05, 5),
+)
+def test_more_bins_take_what_makes_noise_no_larger_than_sampling_within_bounds(
+    bins, participants, mu
+):
+    share = evaluation_share(bins, participants, mu)
+    assert 0.1 <= share <= 0.2
+    if 0.1 < share < 0.2:
+        noise = bins / 2 / (mu**2 * share) * (0.75**2 + 0.25**2) / (participants / 2) ** 2
+        assert noise == pytest.approx(0.75 * 0.25 / (participants / 2))
+        assert bins > 2
+
+
+def test_two_bins_take_a_tenth_and_none_take_nothing():
+    assert evaluation_share(2, 20, 0.1) == 0.1
+    assert evaluation_share(0, 20, 0.1) == 0
+    assert evaluation_share(4, 88, mu_of(4.0, 1e-5)) == pytest.approx(0.177, abs=1e-3)
+    assert evaluation_share(8, 88, mu_of(4.0, 1e-5)) == 0.2
+    assert evaluation_share(8, 968, mu_of(4.0, 1e-5)) == 0.1
+
+
+@pytest.mark.parametrize("bins", [4, 8])
+def test_a_plan_gives_the_counts_their_share(bins):
+    plan = planned(evaluation_bins=bins)
+    assert plan.evaluation_bins == bins
+    share = evaluation_share(bins, plan.participants, plan.mu)
+    assert plan.sigma_evaluation**-2 == pytest.approx(share * plan.mu**2)
+    assert keeps_its_promise(plan)
+
+
+def test_a_study_without_evaluation_has_the_plan_it_always_had():
+    plan = planned()
+    assert (plan.sigma_evaluation, plan.evaluation_bins) == (None, 0)
+    assert plan.sigma_gradient == math.sqrt(plan.rounds / 0.92) / plan.mu
+    assert plan.sigma_threshold == 1 / (plan.mu * math.sqrt(0.08))
 
 
 def test_stopping_after_three_of_five_rounds_leaves_what_the_formula_says():
@@ -115,7 +155,7 @@ def test_two_parties_with_the_same_numbers_have_the_same_plan():
         "top_eigenvalue": 0.9,
         "with_threshold": False,
         "rounds": 1,
-        "confusion_counts": True,
+        "evaluation_bins": 2,
         "spent_mu2": 0.01,
     }
     assert set(changes) >= set(DEFAULTS)

@@ -104,8 +104,9 @@ def test_a_smaller_coalition_sees_less():
     assert found.ratio == pytest.approx(np.sqrt(3 / 4), abs=0.04)
 
 
-def test_counts_of_right_and_wrong_calls_are_paid_for():
-    found = audit(confusion_counts=True)
+@pytest.mark.parametrize("bins", [2, 8])
+def test_counts_by_label_and_score_are_paid_for(bins):
+    found = audit(evaluation_bins=bins)
     assert not found.refuted
     assert found.ratio > 0.9
     assert found.sums == found.rounds + 2
@@ -114,7 +115,15 @@ def test_counts_of_right_and_wrong_calls_are_paid_for():
 def test_counts_that_are_not_paid_for_are_found():
     def without_counts_in_mind(**promise):
         counted = make_plan(**promise)
-        plain = make_plan(**(promise | {"confusion_counts": False}))
-        return replace(plain, sigma_confusion=counted.sigma_confusion)
+        plain = make_plan(**(promise | {"evaluation_bins": 0}))
+        sigma = counted.sigma_evaluation
+        return replace(plain, sigma_evaluation=sigma, evaluation_bins=counted.evaluation_bins)
 
-    assert audit(replace(PRODUCT, plan=without_counts_in_mind), confusion_counts=True).refuted
+    assert audit(replace(PRODUCT, plan=without_counts_in_mind), evaluation_bins=2).refuted
+
+
+def test_a_participant_who_is_counted_twice_is_found():
+    def twice(scores, asd, bins):
+        return 2 * PRODUCT.count_cells(scores, asd, bins)
+
+    assert audit(replace(PRODUCT, count_cells=twice), evaluation_bins=8).refuted
