@@ -11,6 +11,7 @@ from client.look_commands import show_command
 from client.manifest_commands import import_command
 from client.predict_commands import predict_command
 from client.quality_commands import quality_command
+from client.report_commands import report_command
 from client.study_commands import (
     approve_command,
     end_command,
@@ -34,6 +35,7 @@ app.command("extract")(extract_command)
 app.command("quality")(quality_command)
 app.command("show")(show_command)
 app.command("features")(features_command)
+app.command("report")(report_command)
 app.command("predict")(predict_command)
 app.command("init")(init_command)
 app.command("mask-key")(mask_key_command)

@@ -49,6 +49,20 @@ def show_command(
             show_default=False,
         ),
     ] = None,
+    saliency: Annotated[
+        str | None,
+        typer.Option(
+            help="Show instead what in the face moved the answer for this: au12, joy, ...",
+            show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --saliency: weights file the recording was read with.",
+            show_default="the shipped weights",
+        ),
+    ] = None,
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="Cover every face; in doubt the whole picture.")
     ] = False,
@@ -77,7 +91,8 @@ def show_command(
     moments spread evenly over the recording, at the times given with --at, or where something is
     highest with --peaks. The picture is kept in the folder looks of the site folder and nowhere
     else; one that was made with the same options is replaced. Only children who consented and
-    finished can be looked at.
+    finished can be looked at. --saliency needs the package captum; together with --anonymise it
+    shows no picture, but which part of the face it was.
 
     Example: fedaffect-client show P017 --site site
 
@@ -85,36 +100,40 @@ def show_command(
 
     Example: fedaffect-client show P017 --clip 1:10 1:25 --anonymise
 
+    Example: fedaffect-client show P017 --saliency au12
+
     Exit codes: 0 made; 1 the system refused a file operation, for instance because the disk is
     full; 2 the child may not be shown, was not extracted, its recording is missing or has changed,
     or an option is wrong; 3 the privacy ledger cannot be used.
     """
     from client.extraction.detector import open_detector
     from client.look.choice import choose_moments
-    from client.look.kept import look_path, time_in_name
+    from client.look.kept import time_in_name
     from client.look.making import make_clip, make_sheet
     from client.look.moments import seconds_of, stretch
 
     if clip is not None and (moments is not None or at or peaks):
         raise InputError("--clip shows a stretch, --moments, --at and --peaks single moments")
+    if clip is not None and saliency is not None:
+        raise InputError("--clip shows a stretch, --saliency single moments; leave one of them")
+    if weights is not None and saliency is None:
+        raise InputError("--weights belongs to --saliency; leave it, or name a channel")
     subject, folder = _subject(participant, site, attributes, video, out)
     suffix = ".png" if clip is None else ".mp4"
     if out is not None:
         _check_out(out, suffix)
+    if saliency is not None:
+        _show_saliency(
+            subject, folder, out, saliency, weights, moments, at or [], peaks or [], anonymise
+        )
+        return
     # On a busy computer the detector's threads would be many times slower if they did not sleep
     # while they wait; read when the detector is first loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     faces = open_detector(detector, detector_file) if anonymise else None
 
     def target(words: str) -> Path:
-        if folder is None:
-            assert out is not None
-            return out
-        folder.looks.mkdir(mode=0o700, exist_ok=True)
-        with contextlib.suppress(PermissionError):
-            folder.looks.chmod(0o700)  # mkdir leaves a folder that was there as it is
-        covered = "_anonymised" if anonymise else ""
-        return look_path(folder, subject.participant, words + covered, suffix)
+        return _target(folder, out, subject.participant, words, suffix, anonymise)
 
     if clip is None:
         choice = choose_moments(subject.series, moments, at or [], peaks or [])
@@ -131,6 +150,68 @@ def show_command(
             made = make_clip(path, subject, ticks, detector=faces, report=report)
     _print(f"{what}: {path}")
     _say_what_it_shows(made, anonymise, folder is not None)
+
+
+def _show_saliency(
+    subject: "Subject",
+    folder: "SiteFolder | None",
+    out: Path | None,
+    name: str,
+    weights: Path | None,
+    count: int | None,
+    times: list[str],
+    channels: list[str],
+    anonymise: bool,
+) -> None:
+    """Write the sheet of what moved one output; by default where it is highest."""
+    from client.look.choice import choose_moments
+    from client.look.moments import channel_in_words, named_channel
+    from client.look.saliency import open_network
+    from client.look.saliency_sheet import USUAL_MOMENTS, make_saliency_sheet
+    from shared.channels import CHANNELS
+
+    channel = named_channel(name)
+    if not times and not channels:
+        channels, count = [name], USUAL_MOMENTS if count is None else count
+    choice = choose_moments(subject.series, count, times, channels)
+    stored = open_network(subject.series.provenance.get("weights_sha256"), weights)
+    words = f"saliency_{CHANNELS[channel].removeprefix('expression_')}_{choice.words}"
+    path = _target(folder, out, subject.participant, words, ".png", anonymise)
+    with _progress(subject.participant) as report:
+        explained = make_saliency_sheet(
+            path, subject, choice.moments, channel, stored, anonymised=anonymise, report=report
+        )
+    _print(f"what moved {channel_in_words(channel)}, {choice.title}: {path}")
+    lost = len(choice.moments) - explained
+    if lost:
+        _print(f"at {lost} of {len(choice.moments)} moments the face was lost: nothing was read")
+    if anonymise:
+        _print("It shows no picture of the child, but its values. Keep it in the clinic")
+    elif folder is not None:
+        _print("It shows the child and stays in the site folder. Delete it when you are done")
+    else:
+        _print("It shows the child. Keep it where only the clinic can read it")
+
+
+def _target(
+    folder: "SiteFolder | None",
+    out: Path | None,
+    participant: str,
+    words: str,
+    suffix: str,
+    anonymise: bool,
+) -> Path:
+    """Where the picture goes; the folder for it is there afterwards."""
+    from client.look.kept import look_path
+
+    if folder is None:
+        assert out is not None
+        return out
+    folder.looks.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(PermissionError):
+        folder.looks.chmod(0o700)  # mkdir leaves a folder that was there as it is
+    covered = "_anonymised" if anonymise else ""
+    return look_path(folder, participant, words + covered, suffix)
 
 
 def _subject(

@@ -5,6 +5,7 @@
     recordings.toml           where the recordings lie; they are never moved or copied
     attributes/               what was read from them, one file per participant
     features.parquet          one row of temporal features per participant, with labels
+    report/                   the clinic's report about its own participants, exact
     looks/                    pictures and clips that `show` was asked for, the only ones there are
     secrets/mask.key          this clinic's private mask key
     secrets/noise.key         the secret its noise is drawn with
@@ -157,6 +158,11 @@ class SiteFolder:
     def features(self) -> Path:
         """The clinic's feature table."""
         return self.root / "features.parquet"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the report about the clinic's own participants."""
+        return self.root / "report"
 
     @property
     def looks(self) -> Path:

@@ -64,7 +64,7 @@ def delete_traces(folder: SiteFolder, participant: str) -> list[Path]:
 
 
 def _tables_with(folder: SiteFolder, participant: str) -> list[Path]:
-    """The feature table if the child is in it, and the page of all recordings, if there is one."""
+    """The feature table if the child is in it, and the pages made of all children."""
     found = []
     if folder.features.is_file():
         with contextlib.suppress(InputError):
@@ -75,6 +75,9 @@ def _tables_with(folder: SiteFolder, participant: str) -> list[Path]:
         found or html.escape(participant) in page.read_text(encoding="utf-8", errors="replace")
     ):
         found.append(page)
+    if folder.report.is_dir():
+        # Its curves and counts may be of any child; it is quickly made anew.
+        found.append(folder.report)
     return found
 
 

@@ -6,17 +6,25 @@ from shared.console import run_command
 from shared.offline import stay_offline
 from simulations.commands.audit import audit_command
 from simulations.commands.baseline import tune_baseline_command
-from simulations.commands.bench import engine_command, secure_sum_command, stacked_command
+from simulations.commands.bench import (
+    engine_command,
+    nested_command,
+    secure_sum_command,
+    stacked_command,
+)
 from simulations.commands.bench_affect import affect_command
 from simulations.commands.bench_extraction import extraction_command
 from simulations.commands.bench_sharpness import sharpness_command
 from simulations.commands.cohort import calibrate_command, cohort_command
 from simulations.commands.compare import compare_command
 from simulations.commands.constants import constants_command
+from simulations.commands.evaluate import evaluate_command
+from simulations.commands.power import power_command
 from simulations.commands.probabilities import probabilities_command
 from simulations.commands.reproduce import reproduce_command
 from simulations.commands.sites import sites_command
 from simulations.commands.table import heart_command, table_command
+from simulations.commands.verify import verify_command
 
 __all__ = ["app", "main"]
 
@@ -28,6 +36,7 @@ app = typer.Typer(
 bench = typer.Typer(no_args_is_help=True, help="Measured speed.")
 
 app.command("reproduce")(reproduce_command)
+app.command("evaluate")(evaluate_command)
 app.command("compare")(compare_command)
 app.command("table")(table_command)
 app.command("heart")(heart_command)
@@ -38,10 +47,13 @@ app.command("constants")(constants_command)
 app.command("tune-baseline")(tune_baseline_command)
 app.command("audit")(audit_command)
 app.command("probabilities")(probabilities_command)
+app.command("power")(power_command)
+app.command("verify-statistics")(verify_command)
 app.add_typer(bench, name="bench")
 bench.command("engine")(engine_command)
 bench.command("secure-sum")(secure_sum_command)
 bench.command("stacked")(stacked_command)
+bench.command("nested")(nested_command)
 bench.command("affect")(affect_command)
 bench.command("extraction")(extraction_command)
 bench.command("sharpness")(sharpness_command)

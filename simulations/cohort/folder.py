@@ -21,7 +21,13 @@ from shared.participants import ParticipantRow, read_participants, write_partici
 from simulations.cohort.clinics import clinic_names, clinic_sizes
 from simulations.cohort.cohort import GENERATOR_VERSION, Cohort
 
-__all__ = ["ATTRIBUTES_FOLDER", "PARTICIPANTS_FILE", "load_cohort_dir", "write_cohort_dir"]
+__all__ = [
+    "ATTRIBUTES_FOLDER",
+    "PARTICIPANTS_FILE",
+    "load_cohort_dir",
+    "participant_rows",
+    "write_cohort_dir",
+]
 
 PARTICIPANTS_FILE: Final = "participants.csv"
 ATTRIBUTES_FOLDER: Final = "attributes"
@@ -62,22 +68,24 @@ def write_cohort_dir(
                 _attribute_series(person.name, values, cohort),
             )
         on_progress(row + 1, len(people))
-    write_participants(
-        folder / PARTICIPANTS_FILE,
-        [
-            ParticipantRow(
-                participant=person.name,
-                asd=person.asd,
-                consented=person.consented,
-                finished=person.finished,
-                video=f"surrogate-{person.name}",
-                clinic=person.clinic,
-                age_months=person.age_months,
-                sex=person.sex,
-            )
-            for person in people
-        ],
-    )
+    write_participants(folder / PARTICIPANTS_FILE, participant_rows(cohort))
+
+
+def participant_rows(cohort: Cohort) -> list[ParticipantRow]:
+    """Everyone recorded, as a clinic's table has them."""
+    return [
+        ParticipantRow(
+            participant=person.name,
+            asd=person.asd,
+            consented=person.consented,
+            finished=person.finished,
+            video=f"surrogate-{person.name}",
+            clinic=person.clinic,
+            age_months=person.age_months,
+            sex=person.sex,
+        )
+        for person in cohort.participants
+    ]
 
 
 def load_cohort_dir(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["engine_command", "secure_sum_command", "stacked_command"]
+__all__ = ["engine_command", "nested_command", "secure_sum_command", "stacked_command"]
 
 
 def engine_command(
@@ -124,6 +124,36 @@ def stacked_command(
     output.print(
         f"{machine.cpu}, {machine.cores} cores, Python {machine.python}; {timing.participants} "
         f"participants, {timing.combinations} attribute combinations, 78 coordinates."
+    )
+
+
+def nested_command(
+    cohorts: Annotated[int, typer.Option(min=1, help="Surrogate cohorts of 88.")] = 20,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes; as many as cores when not given.")
+    ] = None,
+) -> None:
+    """Time nested cross-validation of all fifteen attribute combinations over many cohorts.
+
+    Example: fedaffect-sim bench nested --cohorts 20
+    """
+    from rich.table import Table
+
+    from shared.console import output
+    from simulations.bench.nested import time_nested
+    from simulations.reproduce import usable_cores
+    from simulations.results import describe_machine
+
+    timing = time_nested(cohorts, processes or usable_cores())
+    table = Table("part", "s")
+    table.add_row("cohorts' series and features (summed)", f"{timing.features_s:.1f}")
+    table.add_row("nested, 15 combinations, compared (summed)", f"{timing.nested_s:.1f}")
+    table.add_row(f"wall, {timing.processes} process(es), both included", f"{timing.wall_s:.1f}")
+    output.print(table)
+    machine = describe_machine()
+    output.print(
+        f"{machine.cpu}, {machine.cores} cores, Python {machine.python}; {timing.cohorts} cohorts "
+        f"of 88, {timing.fits:,} logistic regressions."
     )
 
 

@@ -14,6 +14,9 @@ def sites_command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the surrogate cohort.")] = 1000,
     epsilon: Annotated[float, typer.Option(min=0.01, help="Privacy budget.")] = 4.0,
     delta: Annotated[float, typer.Option(help="Delta.")] = 1e-5,
+    evaluation_bins: Annotated[
+        int, typer.Option(help="Score bins of the evaluation at the end: 2, 4, 6 or 8; 0 for none.")
+    ] = 2,
 ) -> None:
     """Write a study and the surrogate clinics' site folders for Flower's own runner.
 
@@ -59,6 +62,7 @@ def sites_command(
         attribute_groups=ATTRIBUTE_GROUPS,
         epsilon=epsilon,
         delta=delta,
+        evaluation_bins=evaluation_bins,
         collusion_margin=1,
     )
     write_atomic(out / "study.toml", study_to_toml(study))

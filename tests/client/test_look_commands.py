@@ -4,6 +4,7 @@ import re
 import stat
 import sys
 import warnings
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -13,8 +14,10 @@ from PIL import Image
 from client.extraction import detector as detectors
 from client.extraction.detector import Detection
 from client.look import making
+from client.look.kept import kept_looks
 from client.site_folder import SiteFolder, create_site_folder
 from client.site_participants import store_site_participants
+from shared.affect.weights import DEFAULT_WEIGHTS
 from shared.attributes import AttributeSeries, read_attributes, write_attributes
 from shared.channels import CHANNELS
 from shared.files import sha256_of
@@ -200,6 +203,10 @@ def test_when_making_fails_nothing_is_left(run, site, monkeypatch, what):
         (["P017", "--clip", "1", "2", "--moments", "3"], "--clip shows a stretch"),
         (["P017", "--clip", "1", "2", "--peaks", "joy"], "--clip shows a stretch"),
         (["P017", "--peaks", "smile"], "channel 'smile' asked; one of"),
+        (["P017", "--saliency", "smile"], "channel 'smile' asked; one of"),
+        (["P017", "--saliency", "joy", "--clip", "1", "2"], "--saliency single moments"),
+        (["P017", "--weights", "a.safetensors"], "--weights belongs to --saliency"),
+        (["P017", "--saliency", "joy"], "was read with unknown weights"),
         (["P017", "--moments", "0"], "up to 0 moments asked"),
         (["P017", "--detector", "eyes", "--anonymise"], "--detector eyes asked"),
         (["P017", "--out", "a.png"], "--site has its own folders"),
@@ -211,6 +218,37 @@ def test_what_cannot_be_shown_is_refused_and_nothing_is_written(run, site, argum
     assert code == 2
     assert re.search(message, error)
     assert not (site / "looks").exists() or not list((site / "looks").iterdir())
+
+
+@pytest.fixture
+def read_with_shipped_weights(site, attributes):
+    path = site / "attributes" / "P017.parquet"
+    series = read_attributes(path)
+    provenance = {**series.provenance, "weights_sha256": sha256_of(DEFAULT_WEIGHTS)}
+    write_attributes(path, replace(series, provenance=provenance))
+
+
+def test_saliency_shows_the_peaks_of_what_is_explained(run, site, read_with_shipped_weights):
+    code, printed, error = run("P017", "--site", site, "--saliency", "AU 12", "--moments", 1)
+    assert (code, error) == (0, "")
+    sheet = site / "looks" / "P017-saliency_au12_peaks_au12.png"
+    assert f"where AU 12 lip corner pulled is highest: {sheet}" in printed
+    assert "It shows the child and stays in the site folder" in printed
+    assert stat.S_IMODE(sheet.stat().st_mode) == 0o600
+    assert kept_looks(SiteFolder(site), "P017") == [sheet]
+
+
+def test_anonymised_saliency_holds_no_picture_and_says_what_was_lost(
+    run, site, read_with_shipped_weights
+):
+    code, printed, _ = run(
+        *("P017", "--site", site, "--saliency", "joy", "--at", "1.5", "--at", "3", "--anonymise")
+    )
+    assert code == 0
+    sheet = site / "looks" / "P017-saliency_joy_at_0m01.5s_and_1_more_anonymised.png"
+    assert "at 1 of 2 moments the face was lost" in printed
+    assert "It shows no picture of the child" in printed
+    assert sheet.exists()
 
 
 def test_a_changed_recording_is_refused(run, site, video, write_video, scene):
