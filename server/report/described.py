@@ -11,13 +11,13 @@ from shared.features import CLASS_NAMES
 from shared.features.layout import FEATURES_VERSION
 from shared.model import PrivateModel
 from shared.model_file import ModelFile, model_inputs
-from shared.privacy.accountant import attack_success, epsilon_of, mu_of
 from shared.privacy.attribution import composite_weights
 from shared.privacy.evaluation_precision import expected_precision
 from shared.privacy.expected_loss import expected_loss
 from shared.privacy.grid import GRID
 from shared.privacy.planner import Plan
 from shared.report import document as d
+from shared.report.privacy_statement import privacy_statement
 
 __all__ = [
     "coefficients",
@@ -219,55 +219,10 @@ def missingness() -> d.Missingness:
 def privacy(file: ModelFile, plan: Plan) -> d.Privacy:
     """The claim in the terms of NIST SP 800-226."""
     study = file.study
-    whole = mu_of(plan.epsilon, plan.delta)
-    earlier = study.parent.spent_mu2 if study.parent else 0.0
-    margin = plan.collusion_margin
-    sd = study.share(plan.sigma_gradient) ** 0.5 / GRID
-    how = {
-        "secure-sum": (
-            f"each clinic adds discrete Gaussian noise, standard deviation {sd:.3f} in a gradient "
-            "sum, and masks it; the masks cancel in the sum of the whole roster and in nothing less"
-        ),
-        "local": f"each clinic adds the whole noise, {sd:.3f} in a gradient sum; nothing is masked",
-        "none": "no noise was added: a simulation without privacy",
-    }[study.mode]
-    private = study.mode != "none"
-    return d.Privacy(
-        status="released",
-        guarantee=(
-            f"({plan.epsilon:g}, {plan.delta:g})-differential privacy for each participant, or mu "
-            f"{whole:.3f} Gaussian DP, against the server and {margin} clinic"
-            f"{'' if margin == 1 else 's'} siding with it."
-            if private
-            else "None: the study ran in mode none, without noise."
-        ),
-        unit="One participant with all recordings and the label, over all releases of the study.",
-        adjacency="Add or remove one participant.",
-        epsilon=plan.epsilon if private else None,
-        delta=plan.delta if private else None,
-        mu=round(whole, 6) if private else None,
-        spent_mu=round(math.sqrt(earlier + plan.spent_mu() ** 2), 6) if private else None,
-        attack_true_positive_rate=round(attack_success(whole), _DIGITS) if private else None,
-        mechanism=(
-            "Full-batch sums, sensitivity 1 in exact integers (L2); "
-            f"{how}. Sampler after Canonne, Kamath and Steinke 2020."
-        ),
-        composition=(
-            "Gaussian DP, exact: squared mu adds up over all releases (Dong, Roth and Su 2022). Of "
-            f"this study's releases: mu {plan.spent_mu():.3f}, epsilon "
-            f"{epsilon_of(plan.spent_mu(), plan.delta):.3f} at delta {plan.delta:g}."
-        ),
-        trust=(
-            "A participant's own clinic is trusted with that participant.",
-            f"The server is not trusted, nor are up to {margin} of the {plan.clinics} clinics.",
-            "The fingerprints of the clinics' mask keys were to be confirmed between clinics.",
-        ),
-        not_covered=(
-            "The clinic's own staff and machine; timing and the number of aborted exchanges.",
-            f"More than {margin} colluding or invented clinics; a clinic that sends false numbers.",
-            "A child enrolled twice; relatives.",
-            "What a model says about everybody with such features.",
-        ),
+    return privacy_statement(
+        plan,
+        mode=study.mode,
+        earlier_mu2=study.parent.spent_mu2 if study.parent else 0.0,
         audit=(
             "The program's own audit (fedaffect-sim audit) looks for one participant in many "
             "simulated trainings of this mechanism; it was not run on these rows."

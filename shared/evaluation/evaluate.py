@@ -26,7 +26,13 @@ from shared.evaluation.group_differences import (
     attribute_group_columns,
     group_differences,
 )
-from shared.evaluation.indeterminate import ZoneMeasures, choose_zone, held_out_zone, measure_zone
+from shared.evaluation.indeterminate import (
+    Zone,
+    ZoneMeasures,
+    choose_zone,
+    held_out_zone,
+    measure_zone,
+)
 from shared.evaluation.leave_one_clinic_out import LeaveOneClinicOut, leave_one_clinic_out
 from shared.evaluation.nested import INNER_FOLDS, Nested, nested_cross_validation
 from shared.evaluation.optimism import Optimism, apparent_score, measure_optimism
@@ -66,6 +72,9 @@ _AGE_EDGES_MONTHS: Final = (36.0, 60.0)
 """Few bands: with more, nearly every cell of a study of 88 is too small to show."""
 
 _FEWEST_FOLDS: Final = 3
+_ZONE_TARGETS: Final = (0.9, 0.8, 0.7)
+"""Sensitivity and specificity asked outside the zone: the first that can be reached."""
+
 _FEWEST_FOR_ZONE: Final = 10
 """Participants of either diagnosis below which no zone or conformal set is calibrated."""
 
@@ -111,6 +120,8 @@ class IndeterminateZone:
 
     Attributes
     ----------
+    target : float
+        Sensitivity and specificity asked outside it.
     low, high : float
         Probabilities, as chosen on everybody.
     measures : ZoneMeasures
@@ -119,6 +130,7 @@ class IndeterminateZone:
         Folds, and those of which the other folds had no zone that reaches the targets.
     """
 
+    target: float
     low: float
     high: float
     measures: ZoneMeasures
@@ -365,23 +377,32 @@ def _differences(
 
 def _uncertainty(asd: NDArray[np.bool_], score: Numbers, fold: NDArray[np.int64]) -> Uncertainty:
     probability = _probability(score)
-    zone = choose_zone(asd, score)
     kept = None
-    if zone is not None:
-        zones, inside = held_out_zone(asd, score, fold)
-        ends = _probability(np.array([zone.low, zone.high]))
-        kept = IndeterminateZone(
-            float(ends[0]),
-            float(ends[1]),
-            measure_zone(asd, score, inside),
-            len(zones),
-            zones.count(None),
-        )
+    for target in _ZONE_TARGETS:
+        zone = choose_zone(asd, score, sensitivity=target, specificity=target)
+        if zone is not None:
+            kept = _held_out(asd, score, fold, zone, target)
+            break
     sets = tuple(
         measure_sets(held_out_sets(probability, asd, fold, alpha), asd, alpha) for alpha in ALPHAS
     )
     low, high = held_out_venn_abers(score, asd, fold)
     return Uncertainty(kept, sets, high - low)
+
+
+def _held_out(
+    asd: NDArray[np.bool_], score: Numbers, fold: NDArray[np.int64], zone: Zone, target: float
+) -> IndeterminateZone:
+    zones, inside = held_out_zone(asd, score, fold, sensitivity=target, specificity=target)
+    ends = _probability(np.array([zone.low, zone.high]))
+    return IndeterminateZone(
+        target,
+        float(ends[0]),
+        float(ends[1]),
+        measure_zone(asd, score, inside),
+        len(zones),
+        zones.count(None),
+    )
 
 
 def _subgroups(

@@ -22,7 +22,7 @@ from shared.privacy.unit_vectors import AffectMap
 from shared.report import document as d
 from shared.report.from_rows.example import example_of, typical_row
 from shared.report.from_rows.report import About, report_of_rows
-from shared.report.privacy_statement import privacy_of_plan
+from shared.report.privacy_statement import privacy_statement
 from shared.software import software
 from simulations.commands.options import command_line
 from simulations.evaluation.baselines import baselines_of
@@ -101,12 +101,12 @@ def surrogate_or_cohort_report(
             software=_software(constants, found.settings.seed, elapsed_since),
             example=example,
             baselines=baselines,
-            privacy=privacy_of_plan(
+            privacy=privacy_statement(
                 plan(None),
                 status="local",
                 note="Of the private training in \u201cWays to train, side by side\u201d with ε = "
                 f"{epsilon:g}, as a study of this size would run it. This report itself is exact.",
-                not_covered=("This report: whoever made it holds the rows.",),
+                of_what="A study of this size, not this report: ",
             ),
             federation=d.Federation(
                 status="local",

@@ -394,15 +394,18 @@ def uncertainty(found: Evaluation) -> d.Uncertainty:
         note=""
         if zone
         else "No zone that leaves out at most 70 % of either diagnosis reaches a sensitivity and "
-        "a specificity of .9 outside it.",
+        "a specificity of .7 outside it.",
         indeterminate=None
         if zone is None
         else d.Indeterminate(
             low=zone.low,
             high=zone.high,
-            chosen_on="the other folds (the smallest with a sensitivity and a specificity of .9 "
-            f"outside it; out of reach in {zone.folds_without} of {zone.folds} folds, whose "
-            "children all get a call)",
+            chosen_on=(
+                "the other folds (the smallest with a sensitivity and a specificity of "
+                f"{zone.target:g} outside it, the highest of .9, .8 and .7 in reach on all; out "
+                f"of reach in {zone.folds_without} of {zone.folds} folds, whose children all get "
+                "a call)"
+            ),
             share=in_document(zone.measures.indeterminate),
             metrics=metrics(
                 {
