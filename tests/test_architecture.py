@@ -37,7 +37,8 @@ def packages_imported(source: str) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.split(".")[0])
+            # urllib.parse takes addresses apart; the rest of urllib fetches them.
+            found.add(node.module if node.module == "urllib.parse" else node.module.split(".")[0])
     return found
 
 

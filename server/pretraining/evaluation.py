@@ -2,17 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from server.pretraining.augmentation import resized
-from server.pretraining.ferplus import FerPlus
+from server.pretraining.datasets.ferplus import FerPlus, without_copies
 from shared.affect.network import AffectNetwork
 from shared.channels import EXPRESSIONS
 
-__all__ = ["ExpressionMetrics", "best_temperature", "evaluate_expressions", "expression_logits"]
+__all__ = [
+    "ExpressionMetrics",
+    "best_temperature",
+    "evaluate_expressions",
+    "expression_logits",
+    "measured",
+]
 
 _BATCH = 64
 
@@ -50,9 +57,11 @@ def expression_logits(network: AffectNetwork, faces: FerPlus, size: int) -> NDAr
         yield np.zeros((0, len(EXPRESSIONS)), np.float32)
         for first in range(0, len(faces), _BATCH):
             batch = torch.from_numpy(np.ascontiguousarray(faces.images[first : first + _BATCH]))
-            pictures = resized(batch, size).contiguous(memory_format=torch.channels_last)
-            yield network(pictures)[:, : len(EXPRESSIONS)].numpy()
+            pictures = resized(batch.to(device), size)
+            outputs = network(pictures.contiguous(memory_format=torch.channels_last))
+            yield outputs[:, : len(EXPRESSIONS)].cpu().numpy()
 
+    device = network.classifier.weight.device
     network.eval()
     with torch.inference_mode():
         return np.concatenate(list(chunks()))
@@ -98,3 +107,24 @@ def best_temperature(logits: NDArray[np.float32], distribution: NDArray[np.float
 
     found = minimize_scalar(cross_entropy, bounds=(np.log(0.2), np.log(5.0)), method="bounded")
     return float(np.exp(found.x))
+
+
+def measured(
+    network: AffectNetwork, faces: FerPlus, size: int
+) -> tuple[float, dict[str, dict[str, Any]]]:
+    """Temperature on PublicTest; expression metrics on PrivateTest, all and without copies."""
+    held_out = faces.of("PublicTest").majority()
+    temperature = best_temperature(
+        expression_logits(network, held_out, size), held_out.distribution()
+    )
+    results = {}
+    tested = faces.of("PrivateTest").majority()
+    logits = expression_logits(network, tested, size)
+    clean = np.isin(tested.picture, without_copies(faces, "PrivateTest").picture)
+    for title, mask in (
+        ("majority", np.ones(len(tested), bool)),
+        ("majority_without_copies", clean),
+    ):
+        metrics = evaluate_expressions(logits[mask], tested.rows(mask))
+        results[title] = metrics.as_json()
+    return temperature, results

@@ -85,3 +85,21 @@ def test_class_and_positive_weights_count():
 def test_concordance_of_known_pairs(predicted, target, expected):
     value = concordance(torch.tensor(predicted).float(), torch.tensor(target).float())
     np.testing.assert_allclose(value.item(), expected, atol=1e-6)
+
+
+def test_weights_of_faces_count_like_repetitions():
+    outputs, expressions, va, units = batch(4)
+    loss_of = plain()
+    weights = torch.ones(4, 3)
+    weights[1] = 2.0
+    rows = [0, 1, 1, 2, 3]
+    torch.testing.assert_close(
+        loss_of.terms(outputs, expressions, va, units, weights),
+        loss_of.terms(outputs[rows], expressions[rows], va[rows], units[rows]),
+    )
+    weights[1] = 0.0
+    kept = [0, 2, 3]
+    torch.testing.assert_close(
+        loss_of.terms(outputs, expressions, va, units, weights),
+        loss_of.terms(outputs[kept], expressions[kept], va[kept], units[kept]),
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from server.pretraining.ferplus import load_ferplus, without_copies
+from server.pretraining.datasets.ferplus import load_ferplus, without_copies
 from shared.errors import InputError
 
 COLUMNS = np.array(

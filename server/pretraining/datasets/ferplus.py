@@ -14,14 +14,24 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from server.pretraining.labelled_faces import LabelledFaces, Skipped
+from server.pretraining.weak_labels import weak_action_units, weak_valence_arousal
 from shared.channels import EXPRESSIONS
 from shared.errors import InputError
 
-__all__ = ["FerPlus", "Part", "load_ferplus", "without_copies"]
+__all__ = [
+    "VOTE_COLUMNS",
+    "FerPlus",
+    "Part",
+    "ferplus_from_votes",
+    "load_ferplus",
+    "training_faces",
+    "without_copies",
+]
 
 Part = Literal["Training", "PublicTest", "PrivateTest"]
 
-_VOTE_COLUMNS: Final = (
+VOTE_COLUMNS: Final = (
     "neutral",
     "happiness",
     "surprise",
@@ -56,6 +66,8 @@ class FerPlus:
         "Training", "PublicTest" or "PrivateTest".
     picture : ndarray, shape (n,), int64
         Equal for rows that hold the same pixels.
+    skipped : tuple of Skipped
+        What was left out while reading; known of the whole set only.
     """
 
     images: NDArray[np.uint8]
@@ -63,6 +75,7 @@ class FerPlus:
     all_votes: NDArray[np.int64]
     part: NDArray[np.str_]
     picture: NDArray[np.int64]
+    skipped: tuple[Skipped, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -120,13 +133,13 @@ def without_copies(faces: FerPlus, part: Part) -> FerPlus:
 
 
 def load_ferplus(path: Path) -> FerPlus:
-    """Read FER+ from an ``.npz`` file.
+    """Read FER+ from an ``.npz`` file, or from the folder of its two official tables.
 
     Parameters
     ----------
     path : Path
-        Arrays ``images`` (n, 48, 48) uint8, ``votes`` (n, 10), ``vote_columns`` (10,) and
-        ``usage`` (n,).
+        Archive with arrays ``images`` (n, 48, 48) uint8, ``votes`` (n, 10), ``vote_columns`` (10,)
+        and ``usage`` (n,); or a folder with ``fer2013.csv`` and ``fer2013new.csv``.
 
     Returns
     -------
@@ -137,6 +150,10 @@ def load_ferplus(path: Path) -> FerPlus:
     InputError
         When the file is missing, is no such archive, or its arrays do not fit.
     """
+    if path.is_dir():
+        from server.pretraining.datasets.fer2013_csv import load_fer2013_tables
+
+        return load_fer2013_tables(path)
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             images, votes = archive["images"], archive["votes"]
@@ -147,18 +164,29 @@ def load_ferplus(path: Path) -> FerPlus:
         raise InputError(f"{path}: {error.args[0]}; the FER+ archive needs it") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         raise InputError(f"{path}: not a readable .npz archive") from None
-    if tuple(columns) != _VOTE_COLUMNS:
+    if tuple(columns) != VOTE_COLUMNS:
         raise InputError(
             f"{path}: vote columns are {', '.join(map(str, columns))}; "
-            f"{', '.join(_VOTE_COLUMNS)} are needed"
+            f"{', '.join(VOTE_COLUMNS)} are needed"
         )
     n = len(images)
     if images.shape != (n, 48, 48) or images.dtype != np.uint8:
         raise InputError(f"{path}: images are {images.shape} {images.dtype}; (n, 48, 48) uint8")
-    if votes.shape != (n, len(_VOTE_COLUMNS)) or part.shape != (n,):
+    if votes.shape != (n, len(VOTE_COLUMNS)) or part.shape != (n,):
         raise InputError(
             f"{path}: {n} images, votes of shape {votes.shape}, usage of shape {part.shape}"
         )
+    return ferplus_from_votes(images, votes, part)
+
+
+def ferplus_from_votes(
+    images: NDArray[np.uint8],
+    votes: NDArray[np.integer],
+    part: NDArray[np.str_],
+    skipped: tuple[Skipped, ...] = (),
+) -> FerPlus:
+    """FER+ from pictures (n, 48, 48), votes (n, 10) by ``VOTE_COLUMNS``, and parts (n,)."""
+    n = len(images)
     _, picture = np.unique(images.reshape(n, -1), axis=0, return_inverse=True) if n else (0, [])
     return FerPlus(
         images=images,
@@ -166,4 +194,19 @@ def load_ferplus(path: Path) -> FerPlus:
         all_votes=votes.sum(axis=1, dtype=np.int64),
         part=part.astype(str),
         picture=np.asarray(picture, np.int64).reshape(n),
+        skipped=skipped,
+    )
+
+
+def training_faces(faces: FerPlus) -> LabelledFaces:
+    """Training faces of FER+ with votes for expressions and weak labels for all else."""
+    chosen = faces.for_training()
+    distribution = chosen.distribution()
+    return LabelledFaces(
+        name="ferplus",
+        pictures=np.ascontiguousarray(chosen.images[..., None]),
+        expression=distribution,
+        valence_arousal=weak_valence_arousal(distribution),
+        action_units=weak_action_units(distribution),
+        skipped=faces.skipped,
     )
