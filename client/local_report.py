@@ -25,9 +25,9 @@ from shared.features.layout import FEATURES_VERSION
 from shared.model_file import ModelFile
 from shared.privacy.unit_vectors import AffectMap
 from shared.report import document as d
+from shared.report.from_rows.convert import metrics
 from shared.report.from_rows.example import example_of, typical_row
 from shared.report.from_rows.report import About, report_of_rows
-from shared.report.from_rows.results import metrics
 from shared.software import software
 
 __all__ = ["clinic_participants", "local_report"]

@@ -17,7 +17,6 @@ from shared.errors import InputError
 from shared.evaluation.analysed import AnalysedParticipants
 from shared.evaluation.chance import ChanceTest, logistic_statistic, permutation_test
 from shared.evaluation.combinations import Combinations, compare_combinations
-from shared.evaluation.conformal import SetMeasures, held_out_sets, measure_sets
 from shared.evaluation.cross_validated import CV_METRICS, corrected_estimate
 from shared.evaluation.estimate import Estimate
 from shared.evaluation.folds import stratified_fold
@@ -26,36 +25,23 @@ from shared.evaluation.group_differences import (
     attribute_group_columns,
     group_differences,
 )
-from shared.evaluation.indeterminate import (
-    Zone,
-    ZoneMeasures,
-    choose_zone,
-    held_out_zone,
-    measure_zone,
-)
 from shared.evaluation.leave_one_clinic_out import LeaveOneClinicOut, leave_one_clinic_out
 from shared.evaluation.nested import INNER_FOLDS, Nested, nested_cross_validation
 from shared.evaluation.optimism import Optimism, apparent_score, measure_optimism
 from shared.evaluation.performance import Performance, measure_performance
 from shared.evaluation.stability import Stability, coefficient_stability
 from shared.evaluation.subgroups import SubgroupTable, age_bands, measure_subgroups
-from shared.evaluation.venn_abers import held_out_venn_abers
+from shared.evaluation.uncertainty import Uncertainty, measure_uncertainty
 from shared.learning.pooled import PooledLogistic, train_pooled
 
 __all__ = [
-    "ALPHAS",
     "STEPS",
     "Evaluation",
     "EvaluationSettings",
-    "IndeterminateZone",
-    "Uncertainty",
     "evaluate_participants",
 ]
 
 Numbers = NDArray[np.float64]
-
-ALPHAS: Final = (0.1, 0.2)
-"""Accepted shares of errors of the conformal sets."""
 
 STEPS: Final = (
     "cross-validation",
@@ -72,9 +58,6 @@ _AGE_EDGES_MONTHS: Final = (36.0, 60.0)
 """Few bands: with more, nearly every cell of a study of 88 is too small to show."""
 
 _FEWEST_FOLDS: Final = 3
-_ZONE_TARGETS: Final = (0.9, 0.8, 0.7)
-"""Sensitivity and specificity asked outside the zone: the first that can be reached."""
-
 _FEWEST_FOR_ZONE: Final = 10
 """Participants of either diagnosis below which no zone or conformal set is calibrated."""
 
@@ -112,49 +95,6 @@ class EvaluationSettings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InputError(f"--{name} {value} asked; {low} to {high} are possible")
-
-
-@dataclass(frozen=True, eq=False)
-class IndeterminateZone:
-    """A zone of probabilities without a call, and how it did on folds it was not chosen on.
-
-    Attributes
-    ----------
-    target : float
-        Sensitivity and specificity asked outside it.
-    low, high : float
-        Probabilities, as chosen on everybody.
-    measures : ZoneMeasures
-        With each fold's zone chosen on the other folds.
-    folds, folds_without : int
-        Folds, and those of which the other folds had no zone that reaches the targets.
-    """
-
-    target: float
-    low: float
-    high: float
-    measures: ZoneMeasures
-    folds: int
-    folds_without: int
-
-
-@dataclass(frozen=True, eq=False)
-class Uncertainty:
-    """How far a single call can be relied on.
-
-    Attributes
-    ----------
-    zone : IndeterminateZone or None
-        None where no zone reaches the targets.
-    sets : tuple of SetMeasures
-        Class-conditional conformal sets, one an entry of ``ALPHAS``.
-    venn_abers_width : ndarray, shape (n,)
-        Width of each participant's probability interval.
-    """
-
-    zone: IndeterminateZone | None
-    sets: tuple[SetMeasures, ...]
-    venn_abers_width: Numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,7 +231,7 @@ def evaluate_participants(
     on_step("uncertainty")
     uncertainty = None
     if fewest >= _FEWEST_FOR_ZONE:
-        uncertainty = _uncertainty(asd, score[0], fold[0])
+        uncertainty = measure_uncertainty(asd, score[0], fold[0])
     else:
         left_out["uncertainty"] = (
             f"{fewest} participants of the rarer diagnosis; at least {_FEWEST_FOR_ZONE} are needed "
@@ -373,36 +313,6 @@ def _differences(
     except InputError:
         left_out["permutation within clinics"] = "no clinic has both diagnoses"
         return tested(None)
-
-
-def _uncertainty(asd: NDArray[np.bool_], score: Numbers, fold: NDArray[np.int64]) -> Uncertainty:
-    probability = _probability(score)
-    kept = None
-    for target in _ZONE_TARGETS:
-        zone = choose_zone(asd, score, sensitivity=target, specificity=target)
-        if zone is not None:
-            kept = _held_out(asd, score, fold, zone, target)
-            break
-    sets = tuple(
-        measure_sets(held_out_sets(probability, asd, fold, alpha), asd, alpha) for alpha in ALPHAS
-    )
-    low, high = held_out_venn_abers(score, asd, fold)
-    return Uncertainty(kept, sets, high - low)
-
-
-def _held_out(
-    asd: NDArray[np.bool_], score: Numbers, fold: NDArray[np.int64], zone: Zone, target: float
-) -> IndeterminateZone:
-    zones, inside = held_out_zone(asd, score, fold, sensitivity=target, specificity=target)
-    ends = _probability(np.array([zone.low, zone.high]))
-    return IndeterminateZone(
-        target,
-        float(ends[0]),
-        float(ends[1]),
-        measure_zone(asd, score, inside),
-        len(zones),
-        zones.count(None),
-    )
 
 
 def _subgroups(

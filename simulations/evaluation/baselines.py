@@ -13,7 +13,7 @@ from shared.evaluation.roc import auc
 from shared.learning.pooled import REGULARISATION_C
 from shared.privacy.constants import load_constants
 from shared.report import document as d
-from shared.report.from_rows.results import metrics
+from shared.report.from_rows.convert import metrics
 from simulations.experiment import Arm, Sample, Split, alone_scores, federated_scores, pooled_scores
 from simulations.reproduce import cohort_sample, load_baseline_settings
 

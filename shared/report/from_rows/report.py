@@ -6,7 +6,7 @@ from datetime import datetime
 from shared.evaluation.evaluate import Evaluation
 from shared.report import document as d
 from shared.report.checklist import fill_checklists
-from shared.report.from_rows import described, results
+from shared.report.from_rows import accuracy, attributes, described, trust
 
 __all__ = ["About", "report_of_rows"]
 
@@ -81,7 +81,7 @@ def report_of_rows(found: Evaluation, about: About) -> d.Report:
         index_test=described.index_test(weights=about.weights, facts=about.index_test),
         methods=_methods(found),
         sample_size=described.sample_size(people),
-        performance=results.performance(
+        performance=accuracy.performance(
             found.performance,
             evaluated_on=(
                 f"{folds}-fold cross-validation by participant, stratified by diagnosis; every "
@@ -89,21 +89,21 @@ def report_of_rows(found: Evaluation, about: About) -> d.Report:
                 "the variation of participants, not that of training sets."
             ),
         ),
-        roc=results.roc(
+        roc=accuracy.roc(
             found.together,
             note="All folds' probabilities are ranked together here, so that the threshold lies "
             "on the curve. The AUC above is taken within folds, since each fold has a model of its "
             "own.",
         ),
-        calibration=results.calibration(found.performance),
-        decision_curve=results.decision_curve(found.performance),
-        protocols=results.protocols(found, further=about.further_protocols),
-        combinations=results.combinations(found),
-        group_differences=results.group_differences(found),
-        coefficients=results.coefficients(found),
+        calibration=accuracy.calibration(found.performance),
+        decision_curve=accuracy.decision_curve(found.performance),
+        protocols=accuracy.protocols(found, further=about.further_protocols),
+        combinations=attributes.combinations(found),
+        group_differences=attributes.group_differences(found),
+        coefficients=attributes.coefficients(found),
         example=about.example,
-        uncertainty=results.uncertainty(found),
-        fairness=results.fairness(found, leaves=about.leaves_clinic),
+        uncertainty=trust.uncertainty(found),
+        fairness=trust.fairness(found, leaves=about.leaves_clinic),
         missingness=described.missingness(people),
         baselines=about.baselines,
         privacy=about.privacy,
