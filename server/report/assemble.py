@@ -4,6 +4,7 @@ from datetime import datetime
 
 from server.journal import Journal
 from server.report import described, withheld
+from server.report.differences import group_differences
 from server.report.exchanges import kept_exchanges
 from server.report.results import Results, results
 from shared.errors import InputError
@@ -74,7 +75,7 @@ def assemble_report(
         decision_curve=withheld.decision_curve(plan),
         protocols=withheld.protocols(plan),
         combinations=withheld.combinations(plan),
-        group_differences=withheld.group_differences(plan),
+        group_differences=group_differences(file, plan, model.evaluation_counts, exchanges),
         coefficients=described.coefficients(file, model),
         example=withheld.example(),
         uncertainty=withheld.uncertainty(plan),

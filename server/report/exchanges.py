@@ -6,18 +6,22 @@ of a model that is not the one these clinics trained.
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from server.journal import Journal
 from server.training.private import train_privately
 from shared.errors import InputError
 from shared.model import PrivateModel
 from shared.privacy.feature_map import FeatureMap
 from shared.privacy.planner import PlannedRelease
+from shared.privacy.secure_sum import add_modulo
 from shared.study import Study
 
 __all__ = ["Exchange", "kept_exchanges"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exchange:
     """One opened sum.
 
@@ -26,10 +30,13 @@ class Exchange:
     release : PlannedRelease
     answered : int
         Clinics whose answers were added.
+    opened : ndarray of int64
+        The sum, noise included, in grid steps of its sensitivity.
     """
 
     release: PlannedRelease
     answered: int
+    opened: NDArray[np.int64]
 
 
 def kept_exchanges(
@@ -71,7 +78,6 @@ def kept_exchanges(
                 f"{study.title!r} is not among the kept rounds, although the model is there; put "
                 "the study's folder of rounds back, or move it away to report without it"
             )
-        found.append(Exchange(release, len(answers)))
         try:
             question = training.send(answers)
         except StopIteration as finished:
@@ -81,4 +87,7 @@ def kept_exchanges(
                     "of them belongs to another training. Run the training again: it asks nobody "
                     "and writes the model anew"
                 ) from None
+        # The training accepted these answers: they are whole, and of this roster.
+        opened = add_modulo(np.stack([answer.arrays["sum"] for answer in answers]))
+        found.append(Exchange(release, len(answers), opened))
     return tuple(found)

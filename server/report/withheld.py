@@ -121,15 +121,26 @@ def combinations(plan: Plan) -> d.Combinations:
     )
 
 
-def group_differences(plan: Plan) -> d.GroupDifferences:
+def group_differences(plan: Plan, *, in_first_sum: bool) -> d.GroupDifferences:
     """Means by label are sums over participants too."""
+    if in_first_sum:
+        return d.GroupDifferences(
+            status="not_released",
+            note=(
+                "The differences follow from the study's first exchange, at no further cost, but "
+                "the folder of rounds was not beside the study file: put it there and write the "
+                f"report again. {LOCAL}"
+            ),
+        )
     return d.GroupDifferences(
         status="not_released",
         cost_mu=_counts(plan, 2, times=2),
         note=(
-            "Differences need a noised sum of every child's vector by label, and another for its "
-            "spread: this is their cost at the noise of the evaluation, which few of the "
-            f"differences would outlast. {LOCAL}"
+            "The study went on from an earlier one's model, so its first sum is not the difference "
+            "of the groups; the report of the first study of the line has them. Here they would "
+            "need a noised sum of every child's vector by label, and another for its spread: this "
+            "is their cost at the noise of the evaluation, which few of the differences would "
+            f"outlast. {LOCAL}"
         ),
     )
 

@@ -52,8 +52,11 @@ def test_a_study_without_evaluation_says_for_every_section_why_not_or_what(tmp_p
         *("participant_flow", "performance", "roc", "calibration", "decision_curve", "protocols"),
         *("combinations", "group_differences", "example", "uncertainty", "fairness", "baselines"),
     }
-    for key in withheld - {"example"}:
+    for key in withheld - {"example", "group_differences"}:
         assert 0 < report.section(key).cost_mu < 10
+    # The rounds are not there, and with them the section would be.
+    assert report.group_differences.cost_mu is None
+    assert "no further cost" in report.group_differences.note
     assert report.example.cost_mu is None  # no price makes one child's recording private
     plan = affect_study().plan(write_model(tmp_path / "m.json").feature_map)
     assert report.performance.cost_mu == pytest.approx(plan.mu * math.sqrt(0.1))
@@ -200,6 +203,9 @@ def test_a_successor_states_what_its_parents_spent(tmp_path):
     report = report_of(tmp_path, parent=parent)
     assert report.privacy.spent_mu == pytest.approx(report.privacy.mu)
     assert any(fact.name == "Continues" for fact in report.federation.facts)
+    assert report.group_differences.status == "not_released"
+    assert report.group_differences.cost_mu > 0
+    assert "went on from an earlier one" in report.group_differences.note
 
 
 # With a training behind it
@@ -240,6 +246,7 @@ def test_the_command_reports_a_trained_study_and_its_exchanges(trained, tmp_path
     )
     assert report.federation.clinics == study.clinics
     assert any(fact.name == "Checked" for fact in report.federation.facts)
+    assert report.group_differences.status == "released"
     text = json.dumps(report.model_dump(mode="json"))
     assert "child" in text
     assert "child-0" not in text  # no pseudonym
