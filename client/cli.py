@@ -2,6 +2,7 @@
 
 import typer
 
+from client.code_approval_commands import approve_code_command
 from client.detector_commands import detector_app
 from client.doctor_commands import doctor_command
 from client.extraction_commands import extract_command
@@ -9,6 +10,7 @@ from client.feature_commands import features_command
 from client.ledger_commands import ledger_app, withdraw_command
 from client.look_commands import show_command
 from client.manifest_commands import import_command
+from client.node_commands import join_command
 from client.predict_commands import predict_command
 from client.quality_commands import quality_command
 from client.report_commands import report_command
@@ -38,8 +40,10 @@ app.command("features")(features_command)
 app.command("report")(report_command)
 app.command("predict")(predict_command)
 app.command("init")(init_command)
+app.command("join")(join_command)
 app.command("mask-key")(mask_key_command)
 app.command("approve")(approve_command)
+app.command("approve-code")(approve_code_command)
 app.command("end")(end_command)
 app.command("record-model")(record_model_command)
 app.add_typer(ledger_app, name="ledger")

@@ -2,8 +2,15 @@
 
 import typer
 
+from server.deployment_commands import (
+    init_command,
+    invite_command,
+    register_command,
+    renew_command,
+)
 from server.pretraining.commands import app as cnn
 from server.report_commands import report_command
+from server.signing_commands import bundle_app, reviewer_app
 from server.study_commands import heads_command, plan_command, successor_command
 from shared.console import run_command
 
@@ -14,11 +21,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Coordinate a federation: the affect network, studies, joint training, reports.",
 )
+app.command("init")(init_command)
+app.command("invite")(invite_command)
+app.command("register")(register_command)
+app.command("renew")(renew_command)
 app.command("plan")(plan_command)
 app.command("successor")(successor_command)
 app.command("heads")(heads_command)
 app.command("report")(report_command)
 app.add_typer(cnn, name="cnn")
+app.add_typer(reviewer_app, name="reviewer")
+app.add_typer(bundle_app, name="bundle")
 
 
 def main() -> None:
