@@ -1,7 +1,7 @@
 """``fedaffect-sim sites``: site folders for virtual nodes, so that ``flwr run .`` has data."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -35,12 +35,15 @@ def sites_command(
     from shared.features import write_features
     from shared.files import write_atomic
     from shared.privacy.constants import load_constants
+    from shared.privacy.evaluation_counts import EvaluationBins
     from shared.privacy.unit_vectors import AffectMap
     from shared.study import RosterClinic, Study, study_to_toml
     from simulations.cohort import surrogate_features
     from simulations.commands.options import check_delta, parse_epsilons
 
     parse_epsilons(f"{epsilon}")
+    if evaluation_bins not in get_args(EvaluationBins):
+        raise InputError(f"--evaluation-bins {evaluation_bins} asked; 0, 2, 4, 6 or 8 are possible")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"--out {out} is not an empty folder; choose another")
     table = surrogate_features(seed, clinics=clinics)
@@ -62,7 +65,7 @@ def sites_command(
         attribute_groups=ATTRIBUTE_GROUPS,
         epsilon=epsilon,
         delta=delta,
-        evaluation_bins=evaluation_bins,
+        evaluation_bins=cast("EvaluationBins", evaluation_bins),
         collusion_margin=1,
     )
     write_atomic(out / "study.toml", study_to_toml(study))

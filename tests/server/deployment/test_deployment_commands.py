@@ -65,7 +65,9 @@ def test_from_an_invitation_to_a_registered_clinic(run, server):
     assert code == 0
     assert "Site folder: site" in printed
     said = fingerprint_in(printed)
-    code, printed, _ = run("fedaffect-server", "register", REGISTRATION, "--server", "fed", typed="y")
+    code, printed, _ = run(
+        "fedaffect-server", "register", REGISTRATION, "--server", "fed", typed="y"
+    )
     assert code == 0
     assert fingerprint_in(printed) == said
     (clinic,) = known_clinics(server)
@@ -79,7 +81,9 @@ def test_a_coordinator_who_says_no_registers_nobody(run, server):
     run("fedaffect-server", "invite", NORTH, "--server", "fed")
     run("fedaffect-client", "join", INVITATION)
     for typed in ("n", ""):
-        code, _, _ = run("fedaffect-server", "register", REGISTRATION, "--server", "fed", typed=typed)
+        code, _, _ = run(
+            "fedaffect-server", "register", REGISTRATION, "--server", "fed", typed=typed
+        )
         assert code == 1
     assert known_clinics(server)[0].state == "invited"
 
