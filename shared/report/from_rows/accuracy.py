@@ -122,6 +122,15 @@ def protocols(found: Evaluation, *, further: tuple[d.ProtocolRow, ...] = ()) -> 
                 ),
             )
         )
+    if found.performance.by_clinic:
+        rows.append(
+            d.ProtocolRow(
+                protocol="Cross-validation, clinics resampled",
+                metrics=metrics(found.performance.by_clinic),
+                note="First partition; the interval lets whole clinics vary, as a study at other "
+                "clinics would.",
+            )
+        )
     clinics = found.clinics
     if clinics is not None:
         rows.append(

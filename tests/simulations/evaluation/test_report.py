@@ -21,7 +21,7 @@ NOT_OF_THE_DATA = ("created", "elapsed_s", "machine", "command", "versions", "ha
 
 
 def made(folder: Path):
-    cohort = surrogate_cohort(9_310_000, clinics=2, n_asd=16, n_non_asd=14)
+    cohort = surrogate_cohort(9_310_000, clinics=3, n_asd=16, n_non_asd=14)
     write_cohort_dir(cohort, folder / "cohort")
     source = cohort_source(folder / "cohort", None)
     steps: list[str] = []
