@@ -2,19 +2,19 @@
 
 import typer
 
-from client.code_approval_commands import approve_code_command
-from client.detector_commands import detector_app
-from client.doctor_commands import doctor_command
-from client.extraction_commands import extract_command
-from client.feature_commands import features_command
-from client.ledger_commands import ledger_app, withdraw_command
-from client.look_commands import show_command
-from client.manifest_commands import import_command
-from client.node_commands import join_command
-from client.predict_commands import predict_command
-from client.quality_commands import quality_command
-from client.report_commands import report_command
-from client.study_commands import (
+from client.commands.code_approval import approve_code_command
+from client.commands.detector import detector_app
+from client.commands.doctor import doctor_command
+from client.commands.extraction import extract_command
+from client.commands.feature import features_command
+from client.commands.ledger import ledger_app, withdraw_command
+from client.commands.look import show_command
+from client.commands.manifest import import_command
+from client.commands.node import join_command
+from client.commands.predict import predict_command
+from client.commands.quality import quality_command
+from client.commands.report import report_command
+from client.commands.study import (
     approve_command,
     end_command,
     init_command,

@@ -2,16 +2,16 @@
 
 import typer
 
-from server.deployment_commands import (
+from server.commands.deployment import (
     init_command,
     invite_command,
     register_command,
     renew_command,
 )
+from server.commands.report import report_command
+from server.commands.signing import bundle_app, reviewer_app
+from server.commands.study import heads_command, plan_command, successor_command
 from server.pretraining.commands import app as cnn
-from server.report_commands import report_command
-from server.signing_commands import bundle_app, reviewer_app
-from server.study_commands import heads_command, plan_command, successor_command
 from shared.console import run_command
 
 __all__ = ["app", "main"]

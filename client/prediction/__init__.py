@@ -1,4 +1,4 @@
 """From one recording and a released model to one honest number: score, probability, what moved it.
 
-Nothing here opens a video or writes a file; ``client/predict_commands.py`` does.
+Nothing here opens a video or writes a file; ``client/commands/predict.py`` does.
 """

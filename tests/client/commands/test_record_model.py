@@ -3,7 +3,7 @@ import typer
 from released import private_model, write_model
 from typer.testing import CliRunner
 
-from client.study_commands import record_model_command
+from client.commands.study import record_model_command
 from shared.errors import InputError, LedgerError
 
 

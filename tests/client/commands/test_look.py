@@ -33,7 +33,7 @@ def run(monkeypatch, capsys):
         warnings.simplefilter("ignore", DeprecationWarning)
         import typer
 
-        from client.look_commands import show_command
+        from client.commands.look import show_command
         from shared.console import run_command
 
     app = typer.Typer(pretty_exceptions_enable=False)

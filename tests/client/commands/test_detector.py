@@ -119,7 +119,7 @@ def run(monkeypatch, capsys):
         warnings.simplefilter("ignore", DeprecationWarning)
         import typer
 
-        from client.detector_commands import detector_app
+        from client.commands.detector import detector_app
         from shared.console import run_command
 
     app = typer.Typer(pretty_exceptions_enable=False)

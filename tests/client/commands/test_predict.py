@@ -7,8 +7,8 @@ from deployed import table_of
 from released import private_model, recorded, write_model
 from typer.testing import CliRunner
 
+from client.commands.predict import predict_command
 from client.extraction import recipe
-from client.predict_commands import predict_command
 from shared.attributes import write_attributes
 from shared.errors import FedaffectError, InputError, PrivacyError
 from shared.features import write_features

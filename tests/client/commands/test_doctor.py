@@ -36,7 +36,7 @@ def run(monkeypatch, capsys, tmp_path):
         warnings.simplefilter("ignore", DeprecationWarning)
         import typer
 
-        from client.doctor_commands import doctor_command
+        from client.commands.doctor import doctor_command
         from shared.console import run_command
 
     app = typer.Typer(pretty_exceptions_enable=False)

@@ -1,0 +1,1 @@
+"""The clinic's command line, one file a topic."""
