@@ -22,7 +22,8 @@ from shared.evaluation.evaluate import Evaluation
 from shared.evaluation.roc import auc
 from shared.features import read_features
 from shared.features.layout import FEATURES_VERSION
-from shared.model_file import ModelFile
+from shared.model import LinearModel
+from shared.model_file import ModelFile, model_inputs
 from shared.privacy.unit_vectors import AffectMap
 from shared.report import document as d
 from shared.report.from_rows.convert import metrics
@@ -143,16 +144,26 @@ def _example(found: Evaluation, attributes: Path, *, surrogate: bool) -> d.Examp
         return d.Example(
             status="not_released", note="The attribute file of the chosen recording is gone."
         )
-    return example_of(found, row, read_attributes(file).values, surrogate=surrogate)
+    try:
+        return example_of(found, row, read_attributes(file).values, surrogate=surrogate)
+    except InputError:
+        return d.Example(
+            status="not_released", note="The attribute file of the chosen recording is damaged."
+        )
 
 
 def _joint(people: AnalysedParticipants, model: ModelFile) -> d.ProtocolRow:
-    feature_map = AffectMap(model.constants, model.study.attribute_groups)
-    score = model.model.scores(people.table.values, feature_map)
-    figures = {**Confusion.of(people.asd, score > 0).figures(), "auc": auc(people.asd, score)}
+    groups = model.study.attribute_groups
+    complete = np.isfinite(people.table.values).all(axis=1)
+    values, asd = people.table.values[complete], people.asd[complete]
+    if isinstance(model.model, LinearModel):
+        values = values[:, model_inputs(groups)]
+    score = model.model.scores(values, AffectMap(model.constants, groups))
+    figures = {**Confusion.of(asd, score > 0).figures(), "auc": auc(asd, score)}
+    left_out = int((~complete).sum())
     return d.ProtocolRow(
         protocol=f"Joint model of the study {model.study.title!r}",
         metrics=metrics({name: figures[name] for name in (*_FIGURES, "auc")}),
         note="On this clinic's children. If they took part in its training, these figures flatter "
-        "a little.",
+        "a little." + (f" {left_out} without all features are left out." if left_out else ""),
     )

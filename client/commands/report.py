@@ -51,6 +51,7 @@ def report_command(
         status.update("Writing the report")
         command = shlex.join(["fedaffect-client", *sys.argv[1:]])
         report = local_report(found, folder, command=command, model=released)
+        folder.report.mkdir(mode=0o700, exist_ok=True)
         data, page = write_report(folder.report, report)
     for line in (f"Report: {page}", f"The same numbers for a script: {data}"):
         output.print(line, markup=False, soft_wrap=True)

@@ -87,7 +87,7 @@ def _performance(
         participants: d.Count = d.HIDDEN
         noise += (
             f" At least one of the four counts is below {d.SMALL_CELL}: none of them shows, nor "
-            "any figure that would give them away, and rates are rounded outwards to two digits."
+            "any figure that would give them away, and rates are rounded outwards to one digit."
         )
     else:
         shown = d.Confusion(
@@ -203,7 +203,9 @@ def _predicted(
 
 
 def _told(estimate: Estimate, hide: bool) -> d.Estimate:
-    return d.Estimate.model_validate(rounded(estimate, 2 if hide else _DIGITS).as_json())
+    return d.Estimate.model_validate(
+        (rounded(estimate) if hide else rounded(estimate, _DIGITS)).as_json()
+    )
 
 
 def _curve(values: list[float]) -> tuple[float | None, ...]:

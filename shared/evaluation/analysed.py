@@ -127,7 +127,8 @@ def _number(months: int | None) -> float:
 
 def _flow(people: Sequence[ParticipantRow], analysed_at: dict[str, str]) -> tuple[FlowCounts, ...]:
     # Whoever is not analysed has only the clinic of the participants' table.
-    at = [analysed_at.get(row.participant, row.clinic or _ONE_CLINIC) for row in people]
+    unnamed = _ONE_CLINIC if set(analysed_at.values()) == {_ONE_CLINIC} else "clinic not stated"
+    at = [analysed_at.get(row.participant, row.clinic or unnamed) for row in people]
     flow = []
     for clinic in sorted(set(at)):
         own = [row for row, place in zip(people, at, strict=True) if place == clinic]

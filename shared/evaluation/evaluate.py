@@ -216,14 +216,17 @@ def evaluate_participants(
     except InputError as error:
         left_out["leave one clinic out"] = str(error)
     on_step("chance")
+    mixed = any(0 < asd[clinic == name].sum() < (clinic == name).sum() for name in set(clinic))
+    if not mixed:
+        left_out["permutation within clinics"] = "no clinic has both diagnoses"
     chance = permutation_test(
         logistic_statistic(features, asd, fold[0]),
-        clinic,
+        clinic if mixed else np.zeros(len(asd), dtype=np.int64),
         seed=seed,
         permutations=settings.permutations,
     )
     on_step("group differences")
-    differences = _differences(people, settings, left_out)
+    differences = _differences(people, settings, within_clinics=mixed)
     on_step("coefficients")
     stability = coefficient_stability(
         features, asd, names=people.table.names, draws=settings.bootstrap, seed=seed
@@ -258,7 +261,7 @@ def evaluate_participants(
         differences=differences,
         stability=stability,
         uncertainty=uncertainty,
-        subgroups=_subgroups(people, score[0], fold[0]),
+        subgroups=_subgroups(people, score[0]),
         left_out=left_out,
     )
 
@@ -295,29 +298,21 @@ def _measured(
 
 
 def _differences(
-    people: AnalysedParticipants, settings: EvaluationSettings, left_out: dict[str, str]
+    people: AnalysedParticipants, settings: EvaluationSettings, *, within_clinics: bool
 ) -> GroupDifferences:
-    def tested(clinic: NDArray[np.str_] | None) -> GroupDifferences:
-        return group_differences(
-            people.table.values,
-            people.asd,
-            names=people.table.names,
-            groups=attribute_group_columns(),
-            clinic=clinic,
-            draws=settings.permutations,
-            seed=settings.seed,
-        )
-
-    try:
-        return tested(np.array(people.clinic))
-    except InputError:
-        left_out["permutation within clinics"] = "no clinic has both diagnoses"
-        return tested(None)
+    return group_differences(
+        people.table.values,
+        people.asd,
+        names=people.table.names,
+        groups=attribute_group_columns(),
+        clinic=np.array(people.clinic) if within_clinics else None,
+        draws=settings.permutations,
+        seed=settings.seed,
+    )
 
 
-def _subgroups(
-    people: AnalysedParticipants, score: Numbers, fold: NDArray[np.int64]
-) -> tuple[SubgroupTable, ...]:
+def _subgroups(people: AnalysedParticipants, score: Numbers) -> tuple[SubgroupTable, ...]:
+    # Ranked over all folds together: within folds a small subgroup has next to no pairs.
     bands, order = age_bands(people.age_months, _AGE_EDGES_MONTHS)
     variables: dict[str, NDArray[np.generic]] = {
         "age": bands,
@@ -326,4 +321,4 @@ def _subgroups(
         "device": np.array(people.device),
     }
     told_apart = {name: v for name, v in variables.items() if len(np.unique(v)) > 1}
-    return measure_subgroups(people.asd, score, told_apart, fold, {"age": order})
+    return measure_subgroups(people.asd, score, told_apart, None, {"age": order})

@@ -85,6 +85,11 @@ class ZoneMeasures:
     false_asd: int
     n: int
 
+    @property
+    def called(self) -> int:
+        """Participants who get a diagnosis."""
+        return self.true_asd + self.missed_asd + self.true_other + self.false_asd
+
     def as_json(self) -> dict[str, Any]:
         """Estimates and counts by name."""
         return {

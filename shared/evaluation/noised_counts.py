@@ -25,7 +25,8 @@ from shared.evaluation.small_cells import SMALLEST_CELL
 
 __all__ = ["BinGroup", "NoisedCounts", "rounded"]
 
-_HIDDEN_DIGITS: Final = 2
+_HIDDEN_DIGITS: Final = 1
+"""With two, value and limits of a rate leave only one or two counts that fit them."""
 _WORTH_LOGIT: Final = 1e-9
 
 

@@ -59,7 +59,9 @@ class Uncertainty:
     Attributes
     ----------
     zone : IndeterminateZone or None
-        None where no zone reaches the targets.
+        None where no zone reaches the targets, or none is needed.
+    zone_needless : bool
+        Whether the highest target is reached with a call for everybody.
     sets : tuple of SetMeasures
         Class-conditional conformal sets, one an entry of ``ALPHAS``.
     venn_abers_width : ndarray, shape (n,)
@@ -67,6 +69,7 @@ class Uncertainty:
     """
 
     zone: IndeterminateZone | None
+    zone_needless: bool
     sets: tuple[SetMeasures, ...]
     venn_abers_width: Numbers
 
@@ -89,17 +92,20 @@ def measure_uncertainty(
         One diagnosis is missing, or there is only one fold.
     """
     probability = expit(score)
-    kept = None
+    kept, needless = None, False
     for target in _ZONE_TARGETS:
         zone = choose_zone(asd, score, sensitivity=target, specificity=target)
         if zone is not None:
+            if zone.low > zone.high:
+                needless = True
+                break
             kept = _held_out(asd, score, fold, zone, target)
             break
     sets = tuple(
         measure_sets(held_out_sets(probability, asd, fold, alpha), asd, alpha) for alpha in ALPHAS
     )
     low, high = held_out_venn_abers(score, asd, fold)
-    return Uncertainty(kept, sets, high - low)
+    return Uncertainty(kept, needless, sets, high - low)
 
 
 def _held_out(

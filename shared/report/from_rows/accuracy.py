@@ -108,6 +108,13 @@ def protocols(found: Evaluation, *, further: tuple[d.ProtocolRow, ...] = ()) -> 
         ),
     ]
     if found.nested is not None:
+        rows.append(
+            d.ProtocolRow(
+                protocol="Apparent, choices included",
+                metrics={one.metric: d.Estimate(value=one.apparent) for one in found.optimism},
+                note="The recipe of the nested cross-validation, judged on its training rows.",
+            )
+        )
         chosen = max(found.nested.choices().items(), key=lambda item: item[1])
         rows.append(
             d.ProtocolRow(
@@ -170,7 +177,14 @@ def protocols(found: Evaluation, *, further: tuple[d.ProtocolRow, ...] = ()) -> 
                 null_95=float(np.quantile(chance.null, 0.95)),
                 p_value=chance.p,
                 permutations=chance.permutations,
-                note="Participants' features permuted within clinics; first partition.",
+                note="Participants' features permuted "
+                + (
+                    "within clinics"
+                    if found.differences.stratified
+                    else "over all clinics, because none has both diagnoses: a difference between "
+                    "clinics looks like one between diagnoses"
+                )
+                + "; first partition.",
             ),
         ),
     )

@@ -179,7 +179,7 @@ def _attribute_group(found: Evaluation, number: int) -> d.AttributeGroupDifferen
     groups, g = found.differences.groups, found.differences.hedges_g
     name = groups.names[number]
     columns = attribute_group_columns()[name]
-    largest = int(columns[np.nanargmax(np.abs(g.value[columns]))])
+    largest = int(columns[np.nan_to_num(np.abs(g.value[columns]), nan=-1.0).argmax()])
     return d.AttributeGroupDifference.model_validate(
         {
             "group": name,

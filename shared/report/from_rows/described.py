@@ -27,12 +27,12 @@ _SHORT: str = "less than 30 s with a face"
 
 LIMITS = (
     "A research result. Nothing here is a diagnosis, and no child may be assessed with it.",
-    "Eighty-eight children cannot rank classifiers: look at the intervals, not at the third digit.",
+    "So few children cannot rank classifiers: look at the intervals, not at the third digit.",
     "Calibration slope and net benefit need thousands of participants; here they are exploratory.",
     "Cross-validated intervals promise a little too much: with 49 and 39 children nominal 95 % "
     "intervals held the truth in 90 to 93 % of simulated studies (AUC least), as "
-    "`fedaffect-sim verify-statistics` prints. All intervals take the numbers with and without "
-    "ASD as given by the study's design.",
+    "`fedaffect-sim verify-statistics` prints; with fewer children expect less. All intervals take "
+    "the numbers with and without ASD as given by the study's design.",
     "Clinics that differ both in their recordings and in their share of ASD lift a "
     "cross-validated AUC a little even where diagnoses make no difference; the permutation test "
     "within clinics takes that out.",

@@ -26,7 +26,8 @@ def typical_row(found: Evaluation) -> int | None:
     ASD was called so.
     """
     score = found.score[0]
-    rows = np.flatnonzero(found.people.asd & (score > 0))
+    complete = np.isfinite(found.people.table.values).all(axis=1)
+    rows = np.flatnonzero(found.people.asd & (score > 0) & complete)
     if not len(rows):
         return None
     return int(rows[np.argsort(score[rows], kind="stable")[(len(rows) - 1) // 2]])

@@ -126,10 +126,11 @@ def _methods(found: Evaluation) -> d.Methods:
             "participants. Whatever needs a choice (attribute groups, penalty) is evaluated by "
             "nested cross-validation, the choice made anew without each test fold. Clinics are "
             "left out one at a time to see performance at a place the model does not know.",
-            "Intervals are 95 %. Proportions: Wilson; sums and ratios of two: MOVER; AUC: DeLong "
-            "on the logit scale; figures over repeated partitions: corrected resampled t (Nadeau "
-            "and Bengio 2003). Differences between combinations and between diagnoses are "
-            "corrected for their number by the largest statistic (max-T).",
+            "Intervals are 95 %. Proportions: Wilson; predictive values: logit (Mercaldo 2007); "
+            "sums and ratios of two: MOVER; AUC: DeLong on the logit scale; figures over repeated "
+            "partitions: corrected resampled t (Nadeau and Bengio 2003). Differences between "
+            "combinations and between diagnoses are corrected for their number by the largest "
+            "statistic (max-T).",
         ),
         settings=(
             d.Fact(name="Seed", value=str(settings.seed)),

@@ -23,6 +23,8 @@ def uncertainty(found: Evaluation) -> d.Uncertainty:
         status="local",
         note=""
         if zone
+        else "No zone is needed: with a call for everybody sensitivity and specificity reach .9."
+        if known.zone_needless
         else "No zone that leaves out at most 70 % of either diagnosis reaches a sensitivity and "
         "a specificity of .7 outside it.",
         indeterminate=None
@@ -45,7 +47,7 @@ def uncertainty(found: Evaluation) -> d.Uncertainty:
                     "npv": zone.measures.npv,
                 }
             ),
-            participants=zone.measures.n,
+            participants=zone.measures.n - zone.measures.called,
         ),
         conformal=tuple(
             d.ConformalRow(
@@ -73,7 +75,8 @@ def fairness(found: Evaluation, *, leaves: bool) -> d.Fairness:
     """Figures by subgroup; small cells hidden where the report leaves its place."""
     return d.Fairness(
         status="local",
-        note="Subgroups are small: an interval that holds everything says nothing about fairness.",
+        note="All folds are ranked together. Subgroups are small: an interval that holds "
+        "everything says nothing about fairness.",
         subgroups=tuple(
             row for table in found.subgroups for row in _subgroup_rows(table, leaves=leaves)
         ),

@@ -107,7 +107,7 @@ def group_differences(section: GroupDifferences) -> list[Block]:
                     "Attribute group",
                     "Features",
                     "Largest Hedges' g",
-                    "p, max-T",
+                    "p, family-wise",
                     "q, Benjamini–Hochberg",
                 ),
                 tuple(

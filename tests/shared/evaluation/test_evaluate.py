@@ -41,7 +41,8 @@ def test_a_clear_effect_is_found_by_every_part():
     assert found.nested.estimate("auc").value > 0.8
     assert found.apparent.auc.value == 1.0
     assert found.uncertainty is not None
-    assert found.uncertainty.zone is not None
+    assert found.uncertainty.zone is None
+    assert found.uncertainty.zone_needless  # a call for everybody is good enough
     assert {group.variable for group in found.subgroups} == {"clinic"}  # one age, no sex stated
 
 
@@ -66,6 +67,7 @@ def test_clinics_with_one_diagnosis_each_cannot_be_permuted_within():
     found = evaluate_participants(analysed_participants(table, parted), QUICK)
     assert "permutation within clinics" in found.left_out
     assert not found.differences.stratified
+    assert found.chance.p < 1  # permuted over clinics, or nothing would ever change
 
 
 def test_two_of_a_diagnosis_are_too_few():
@@ -106,4 +108,17 @@ def test_scores_without_information_leave_no_zone():
     score = np.tile([0.5, 0.5, -0.5, -0.5], 10)
     found = measure_uncertainty(asd, score, np.arange(40) % 5)
     assert found.zone is None
+    assert not found.zone_needless
     assert [sets.nominal for sets in found.sets] == pytest.approx([0.9, 0.8])
+
+
+def test_a_zone_says_how_many_get_a_call():
+    rng = np.random.default_rng(0)
+    asd = np.arange(88) < 49
+    score = np.where(asd, 0.6, -0.6) + rng.standard_normal(88)
+    found = measure_uncertainty(asd, score, np.arange(88) % 10)
+    assert found.zone is not None
+    assert found.zone.low <= found.zone.high
+    assert 0 < found.zone.measures.called < found.zone.measures.n == 88
+    share = found.zone.measures.indeterminate.value
+    assert share == pytest.approx(1 - found.zone.measures.called / 88)

@@ -9,6 +9,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from shared.errors import InputError
+from shared.evaluation.confusion import Confusion
 from shared.evaluation.estimate import Estimate, wilson
 from shared.evaluation.noised_counts import NoisedCounts, rounded
 from shared.privacy.grid import GRID
@@ -114,6 +115,17 @@ def test_figures_of_any_noised_table_are_rates_or_unknown(table, noise_sd):
             assert 0 <= figure.low <= figure.high <= 1
 
 
+@pytest.mark.parametrize(("found", "missed"), [(40, 5), (30, 9), (20, 2), (90, 8)])
+@pytest.mark.parametrize("noise_sd", [1.0, 2.0, 4.0])
+def test_a_rounded_rate_fits_many_small_counts(found, missed, noise_sd):
+    def told(tp, fn):
+        return rounded(Confusion(tp, fn, 0, 1, noise_sd).sensitivity)
+
+    shown = told(found, missed)
+    fitting = {fn for tp in range(130) for fn in range(20) if tp + fn and told(tp, fn) == shown}
+    assert len(fitting) >= 3
+
+
 @settings(max_examples=50)
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_rounding_never_narrows(first, second, third):
@@ -121,8 +133,8 @@ def test_rounding_never_narrows(first, second, third):
     found = rounded(Estimate(value, low, high, "m"))
     assert found.low <= low + 1e-9
     assert found.high >= high - 1e-9
-    assert abs(found.value - value) <= 0.005 + 1e-12
-    assert found.low == round(found.low, 2)
+    assert abs(found.value - value) <= 0.05 + 1e-12
+    assert found.low == round(found.low, 1)
 
 
 @pytest.mark.parametrize(
