@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from released import affect_study, linear_model, private_model, write_model
 from typer.testing import CliRunner
 
 from client.cli import app
-from client.local_report import clinic_participants
+from client.local_report import _joint, clinic_participants
 from client.site_folder import create_site_folder
 from client.site_participants import store_site_participants
 from client.site_traces import traces_of
@@ -113,3 +114,22 @@ def test_too_few_children_are_refused(site, surrogate):
     done = run(site)
     assert isinstance(done.exception, InputError)
     assert "at least 3 of each" in str(done.exception)
+
+
+@pytest.mark.parametrize("make", [private_model, linear_model])
+def test_a_joint_model_is_judged_on_children_with_all_features(site, surrogate, tmp_path, make):
+    study = affect_study(("au",), method="federated" if make is linear_model else "federated-dp")
+    file = write_model(tmp_path / "model.json", make(study), study)
+    values = surrogate.table.values.copy()
+    values[:2] = np.nan
+    write_features(site.features, replace(surrogate.table, clinic=None, values=values))
+    row = _joint(clinic_participants(site), file)
+    assert "2 without all features are left out" in row.note
+    assert set(row.metrics) == {
+        "sensitivity",
+        "specificity",
+        "balanced_accuracy",
+        "f1",
+        "auc",
+    }
+    assert study.title in row.protocol
