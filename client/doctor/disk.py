@@ -178,7 +178,7 @@ def _locks(path: Path) -> bool:
                 return True
             second.release()
             return False
-    except (OSError, NotImplementedError):
+    except (OSError, NotImplementedError):  # the latter is filelock's word for a disk without locks
         return False
 
 

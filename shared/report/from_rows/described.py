@@ -65,7 +65,11 @@ def participant_flow(people: AnalysedParticipants) -> d.ParticipantFlow:
     """Recorded, consented, finished, analysed: in all and by clinic."""
     steps = ("recorded", "consented", "finished", "analysed")
     counts = {step: sum(getattr(clinic, step) for clinic in people.flow) for step in steps}
-    reasons = ("no consent", "recording not watched to its end", "no usable recording")
+    reasons = (
+        "no consent, or withdrawn",
+        "recording not watched to its end",
+        "no usable recording, or no features yet",
+    )
     return d.ParticipantFlow(
         status="local",
         steps=tuple(
